@@ -1,0 +1,179 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// Every target is built with these: Swift 6 mode, warnings as errors, and the language's upcoming defaults.
+let house: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    .enableUpcomingFeature("InferIsolatedConformances"),
+]
+
+// lld relinks in 2 s where gold takes 6 to 11.
+let linking: [LinkerSetting] = [.unsafeFlags(["-use-ld=lld"])]
+
+// The agent is copied into any container, so it may need nothing there: glibc and the Swift runtime are inside.
+let agentLinking: [LinkerSetting] = [
+    .unsafeFlags(["-use-ld=lld", "-static-executable", "-Xlinker", "--gc-sections"])
+]
+
+let nio = "swift-nio"
+let package = Package(
+    name: "skls",
+    products: [
+        .executable(name: "skls", targets: ["skls"]),
+        .executable(name: "skls-agent", targets: ["skls-agent"]),
+        .executable(name: "sockerless-backend-azf", targets: ["sockerless-backend-azf"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
+        .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
+    ],
+    targets: [
+        .target(
+            name: "DesiredState",
+            dependencies: [
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "NIOConcurrencyHelpers", package: nio),
+                .product(name: "Yams", package: "Yams"),
+            ], swiftSettings: house),
+        .target(
+            name: "AzureClient",
+            dependencies: [
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOConcurrencyHelpers", package: nio),
+                .product(name: "NIOCore", package: nio),
+                .product(name: "NIOFoundationCompat", package: nio),
+                .product(name: "NIOHTTP1", package: nio),
+            ], swiftSettings: house),
+        .target(name: "AgentProtocol", swiftSettings: house),
+        .target(name: "CAgentSpawn"),
+        .target(
+            name: "AgentLink",
+            dependencies: [
+                "AgentProtocol",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOConcurrencyHelpers", package: nio),
+                .product(name: "NIOCore", package: nio),
+                .product(name: "NIOHTTP1", package: nio),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ], swiftSettings: house),
+        .target(
+            name: "Controller",
+            dependencies: [
+                "DesiredState", "AzureClient", "AgentLink",
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOConcurrencyHelpers", package: nio),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ], swiftSettings: house),
+        .target(
+            name: "APIServer",
+            dependencies: [
+                "DesiredState", "AgentLink",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HummingbirdCore", package: "hummingbird"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOConcurrencyHelpers", package: nio),
+                .product(name: "NIOCore", package: nio),
+                .product(name: "NIOFoundationCompat", package: nio),
+                .product(name: "NIOHTTP1", package: nio),
+                .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
+                .product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ], swiftSettings: house),
+        .target(
+            name: "AzureSimulator",
+            dependencies: [
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HummingbirdCore", package: "hummingbird"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOConcurrencyHelpers", package: nio),
+                .product(name: "NIOCore", package: nio),
+                .product(name: "NIOFoundationCompat", package: nio),
+                .product(name: "NIOHTTP1", package: nio),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "Subprocess", package: "swift-subprocess"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ], swiftSettings: house),
+        .target(
+            name: "RecordsClient",
+            dependencies: [
+                "DesiredState",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOCore", package: nio),
+                .product(name: "NIOFoundationCompat", package: nio),
+                .product(name: "NIOHTTP1", package: nio),
+            ], swiftSettings: house),
+        .target(
+            name: "Daemon",
+            dependencies: [
+                "DesiredState", "AzureClient", "AgentLink", "Controller", "APIServer", "AzureSimulator",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOConcurrencyHelpers", package: nio),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ], swiftSettings: house),
+        .executableTarget(
+            name: "skls",
+            dependencies: [
+                "Daemon", "RecordsClient",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ], swiftSettings: house, linkerSettings: linking),
+        .executableTarget(
+            name: "sockerless-backend-azf",
+            dependencies: ["Daemon", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            swiftSettings: house, linkerSettings: linking),
+        .executableTarget(
+            name: "skls-agent",
+            dependencies: [
+                "AgentProtocol", "CAgentSpawn",
+                .product(name: "NIOCore", package: nio),
+                .product(name: "NIOHTTP1", package: nio),
+                .product(name: "NIOPosix", package: nio),
+            ], swiftSettings: house, linkerSettings: agentLinking),
+        .testTarget(name: "DesiredStateTests", dependencies: ["DesiredState"], swiftSettings: house, linkerSettings: linking),
+        .testTarget(
+            name: "AzureClientTests", dependencies: ["AzureClient", "AzureSimulator"], swiftSettings: house,
+            linkerSettings: linking),
+        .testTarget(
+            name: "AgentTests",
+            dependencies: [
+                "AgentProtocol", "AgentLink",
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "Subprocess", package: "swift-subprocess"),
+            ], swiftSettings: house, linkerSettings: linking),
+        .testTarget(name: "ControllerTests", dependencies: ["Controller"], swiftSettings: house, linkerSettings: linking),
+        .testTarget(name: "APIServerTests", dependencies: ["APIServer"], swiftSettings: house, linkerSettings: linking),
+        .testTarget(
+            name: "AzureSimulatorTests",
+            dependencies: ["AzureSimulator", .product(name: "AsyncHTTPClient", package: "async-http-client")],
+            swiftSettings: house, linkerSettings: linking),
+        .testTarget(
+            name: "IntegrationTests",
+            dependencies: ["Daemon", .product(name: "Subprocess", package: "swift-subprocess")],
+            swiftSettings: house, linkerSettings: linking),
+        .testTarget(name: "RepositoryTests", swiftSettings: house, linkerSettings: linking),
+    ]
+)
