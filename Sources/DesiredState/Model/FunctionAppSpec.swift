@@ -1,0 +1,128 @@
+/// What should exist and run. Keys in manifests and JSON are the property names.
+package struct FunctionAppSpec: Hashable, Sendable {
+    /// The container image, as the user wrote it; `image.canonical` is what Azure is given.
+    package var image: ImageReference
+    /// Replaces the image's entry point.
+    package var command: [String]
+    /// Arguments behind `command`. One of the two must not be empty: images' own commands are not read yet.
+    package var args: [String]
+    package var env: [EnvironmentVariable]
+    /// Default: `/`.
+    package var workingDir: String?
+    /// `name|uid[:group|gid]`; default: the container's own user.
+    package var user: String?
+    /// Keep the command's standard input open until somebody attaches and closes it; else it is empty. Default: false.
+    package var stdin: Bool
+    /// How many runs should have happened in all. Raising it starts a run; lowering it does nothing. Default: 1.
+    package var invocations: Int
+    package var run: RunPolicy
+    package var hosting: Hosting
+    package var azure: AzureSettings
+    /// Nothing is written to Azure for a suspended record, except when it is deleted. Default: false.
+    package var suspend: Bool
+    /// Asks for an open run to be ended. Ignored for any other run than the one it names.
+    package var stop: StopRequest?
+
+    package init(
+        image: ImageReference, command: [String] = [], args: [String] = [], env: [EnvironmentVariable] = [],
+        workingDir: String? = nil, user: String? = nil, stdin: Bool = false, invocations: Int = 1,
+        run: RunPolicy = RunPolicy(), hosting: Hosting = Hosting(), azure: AzureSettings = AzureSettings(),
+        suspend: Bool = false, stop: StopRequest? = nil
+    ) {
+        self.image = image
+        self.command = command
+        self.args = args
+        self.env = env
+        self.workingDir = workingDir
+        self.user = user
+        self.stdin = stdin
+        self.invocations = invocations
+        self.run = run
+        self.hosting = hosting
+        self.azure = azure
+        self.suspend = suspend
+        self.stop = stop
+    }
+}
+
+package struct EnvironmentVariable: Hashable, Sendable, Codable {
+    package var name: String
+    package var value: String
+
+    package init(name: String, value: String) {
+        self.name = name
+        self.value = value
+    }
+}
+
+package struct RunPolicy: Hashable, Sendable, Codable {
+    /// The run is ended after so many seconds; 0 = never. Default: 600.
+    package var timeoutSeconds: Int
+    /// The record deletes itself so many seconds after its last asked-for run ended; `nil` = never.
+    package var ttlSecondsAfterFinished: Int?
+
+    package init(timeoutSeconds: Int = 600, ttlSecondsAfterFinished: Int? = nil) {
+        self.timeoutSeconds = timeoutSeconds
+        self.ttlSecondsAfterFinished = ttlSecondsAfterFinished
+    }
+}
+
+package struct Hosting: Hashable, Sendable, Codable {
+    /// Resource id or name of the App Service plan; `nil` = the daemon's configured one.
+    package var plan: String?
+
+    package init(plan: String? = nil) {
+        self.plan = plan
+    }
+}
+
+/// Things of Azure that the user wants on the site. The site's other settings and tags belong to the platform and are left alone.
+package struct AzureSettings: Hashable, Sendable, Codable {
+    package var appSettings: [String: String]
+    package var tags: [String: String]
+
+    package init(appSettings: [String: String] = [:], tags: [String: String] = [:]) {
+        self.appSettings = appSettings
+        self.tags = tags
+    }
+}
+
+package struct StopRequest: Hashable, Sendable, Codable {
+    /// The run that should end.
+    package var run: Int
+    /// Signal name without `SIG`, or a number.
+    package var signal: String
+    /// KILL follows so many seconds later.
+    package var graceSeconds: Int
+
+    package init(run: Int, signal: String = "TERM", graceSeconds: Int = 10) {
+        self.run = run
+        self.signal = signal
+        self.graceSeconds = graceSeconds
+    }
+}
+
+extension FunctionAppSpec: Codable {
+    private enum CodingKeys: String, CodingKey {
+        case image, command, args, env, workingDir, user, stdin, invocations, run, hosting, azure, suspend, stop
+    }
+
+    /// Absent keys take their defaults, so that records written by an older release can be read.
+    package init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        self.init(
+            image: try container.decode(ImageReference.self, forKey: .image),
+            command: try container.decodeIfPresent([String].self, forKey: .command) ?? [],
+            args: try container.decodeIfPresent([String].self, forKey: .args) ?? [],
+            env: try container.decodeIfPresent([EnvironmentVariable].self, forKey: .env) ?? [],
+            workingDir: try container.decodeIfPresent(String.self, forKey: .workingDir),
+            user: try container.decodeIfPresent(String.self, forKey: .user),
+            stdin: try container.decodeIfPresent(Bool.self, forKey: .stdin) ?? false,
+            invocations: try container.decodeIfPresent(Int.self, forKey: .invocations) ?? 1,
+            run: try container.decodeIfPresent(RunPolicy.self, forKey: .run) ?? RunPolicy(),
+            hosting: try container.decodeIfPresent(Hosting.self, forKey: .hosting) ?? Hosting(),
+            azure: try container.decodeIfPresent(AzureSettings.self, forKey: .azure) ?? AzureSettings(),
+            suspend: try container.decodeIfPresent(Bool.self, forKey: .suspend) ?? false,
+            stop: try container.decodeIfPresent(StopRequest.self, forKey: .stop))
+    }
+}

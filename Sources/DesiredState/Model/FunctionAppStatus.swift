@@ -1,0 +1,153 @@
+/// What was observed, written by the controller only.
+package struct FunctionAppStatus: Hashable, Sendable {
+    /// The newest generation that the conditions take into account.
+    package var observedGeneration: Int64
+    package var conditions: [Condition]
+    package var site: SiteStatus?
+    /// The newest runs, oldest first; at most `maximumRuns`.
+    package var runs: [RunStatus]
+    package var nextAction: NextAction?
+
+    /// Bound of `runs`: enough to see a pattern, small enough for every reader of the record.
+    package static let maximumRuns = 16
+
+    package init(
+        observedGeneration: Int64 = 0, conditions: [Condition] = [], site: SiteStatus? = nil, runs: [RunStatus] = [],
+        nextAction: NextAction? = nil
+    ) {
+        self.observedGeneration = observedGeneration
+        self.conditions = conditions
+        self.site = site
+        self.runs = runs
+        self.nextAction = nextAction
+    }
+
+    package subscript(type: ConditionType) -> Condition? {
+        conditions.first { $0.type == type }
+    }
+
+    package func isTrue(_ type: ConditionType) -> Bool {
+        self[type]?.status == .true
+    }
+}
+
+package enum ConditionType: String, Hashable, Sendable, Codable, CaseIterable {
+    /// The site exists as declared.
+    case provisioned = "Provisioned"
+    /// The agent in the site's container answered and proved itself.
+    case ready = "Ready"
+    /// A run is open.
+    case running = "Running"
+    /// The last asked-for run ended with exit code 0.
+    case succeeded = "Succeeded"
+    /// The last asked-for run ended otherwise, or its outcome cannot be known.
+    case failed = "Failed"
+    /// The site differs from the record.
+    case drifted = "Drifted"
+    /// Nothing will happen until the record or Azure is changed by somebody.
+    case stalled = "Stalled"
+}
+
+package enum ConditionStatus: String, Hashable, Sendable, Codable {
+    case `true` = "True"
+    case `false` = "False"
+    case unknown = "Unknown"
+}
+
+package struct Condition: Hashable, Sendable, Codable {
+    package var type: ConditionType
+    package var status: ConditionStatus
+    /// One CamelCase word for programs.
+    package var reason: String
+    /// A sentence for people; may be empty.
+    package var message: String
+    package var lastTransitionTime: Instant
+
+    package init(
+        type: ConditionType, status: ConditionStatus, reason: String, message: String, lastTransitionTime: Instant
+    ) {
+        self.type = type
+        self.status = status
+        self.reason = reason
+        self.message = message
+        self.lastTransitionTime = lastTransitionTime
+    }
+}
+
+package struct SiteStatus: Hashable, Sendable, Codable {
+    package var name: String
+    package var resourceID: String
+    package var hostName: String
+
+    package init(name: String, resourceID: String, hostName: String) {
+        self.name = name
+        self.resourceID = resourceID
+        self.hostName = hostName
+    }
+}
+
+package struct RunStatus: Hashable, Sendable, Codable {
+    /// From 1.
+    package var number: Int
+    package var attempts: [AttemptStatus]
+
+    package init(number: Int, attempts: [AttemptStatus]) {
+        self.number = number
+        self.attempts = attempts
+    }
+}
+
+package struct AttemptStatus: Hashable, Sendable, Codable {
+    package var token: String
+    package var bootID: String
+    /// When the agent confirmed the run; `nil` before.
+    package var startedAt: Instant?
+    package var finishedAt: Instant?
+    package var exitCode: Int?
+    package var outcome: AttemptOutcome?
+    package var message: String?
+
+    package init(
+        token: String, bootID: String, startedAt: Instant? = nil, finishedAt: Instant? = nil, exitCode: Int? = nil,
+        outcome: AttemptOutcome? = nil, message: String? = nil
+    ) {
+        self.token = token
+        self.bootID = bootID
+        self.startedAt = startedAt
+        self.finishedAt = finishedAt
+        self.exitCode = exitCode
+        self.outcome = outcome
+        self.message = message
+    }
+}
+
+/// Why the controller does what it does next, or waits.
+package struct NextAction: Hashable, Sendable, Codable {
+    /// Name of the rule that decided.
+    package var rule: String
+    package var reason: String
+    /// When the record is looked at again without any news; `nil` = when something changes.
+    package var at: Instant?
+
+    package init(rule: String, reason: String, at: Instant?) {
+        self.rule = rule
+        self.reason = reason
+        self.at = at
+    }
+}
+
+extension FunctionAppStatus: Codable {
+    private enum CodingKeys: String, CodingKey {
+        case observedGeneration, conditions, site, runs, nextAction
+    }
+
+    package init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        self.init(
+            observedGeneration: try container.decodeIfPresent(Int64.self, forKey: .observedGeneration) ?? 0,
+            conditions: try container.decodeIfPresent([Condition].self, forKey: .conditions) ?? [],
+            site: try container.decodeIfPresent(SiteStatus.self, forKey: .site),
+            runs: try container.decodeIfPresent([RunStatus].self, forKey: .runs) ?? [],
+            nextAction: try container.decodeIfPresent(NextAction.self, forKey: .nextAction))
+    }
+}

@@ -1,0 +1,71 @@
+import GRDB
+
+/// Numbered steps from an empty file to the present tables. A step that was released is never edited; a change is a new step.
+enum Migrations {
+    static func migrator() -> DatabaseMigrator {
+        var migrator = DatabaseMigrator()
+        migrator.registerMigration("1") { database in
+            try database.execute(
+                sql: """
+                    CREATE TABLE store (
+                        id INTEGER PRIMARY KEY CHECK (id = 1),
+                        revision INTEGER NOT NULL,
+                        compactedThrough INTEGER NOT NULL,
+                        instance TEXT NOT NULL,
+                        key BLOB NOT NULL
+                    );
+                    CREATE TABLE records (
+                        uid TEXT NOT NULL PRIMARY KEY,
+                        name TEXT NOT NULL,
+                        isDeleted INTEGER NOT NULL,
+                        createdRevision INTEGER NOT NULL,
+                        revision INTEGER NOT NULL,
+                        document BLOB NOT NULL
+                    );
+                    CREATE UNIQUE INDEX recordsByName ON records (name) WHERE NOT isDeleted;
+                    CREATE INDEX recordsByRevision ON records (revision);
+                    CREATE TABLE intents (
+                        uid TEXT NOT NULL PRIMARY KEY REFERENCES records (uid),
+                        kind TEXT NOT NULL,
+                        siteName TEXT NOT NULL,
+                        openedAt INTEGER NOT NULL,
+                        isSettled INTEGER NOT NULL
+                    );
+                    CREATE TABLE attempts (
+                        token TEXT NOT NULL PRIMARY KEY,
+                        uid TEXT NOT NULL REFERENCES records (uid),
+                        run INTEGER NOT NULL,
+                        number INTEGER NOT NULL,
+                        bootID TEXT NOT NULL,
+                        openedAt INTEGER NOT NULL,
+                        acknowledgedAt INTEGER,
+                        finishedAt INTEGER,
+                        outcome TEXT,
+                        exitCode INTEGER,
+                        message TEXT
+                    );
+                    CREATE UNIQUE INDEX attemptsByRecord ON attempts (uid, run, number);
+                    -- At most one attempt of a record is open, whatever the program believes.
+                    CREATE UNIQUE INDEX openAttempts ON attempts (uid) WHERE outcome IS NULL;
+                    CREATE TABLE tombstones (
+                        uid TEXT NOT NULL PRIMARY KEY,
+                        siteName TEXT NOT NULL,
+                        forgottenAt INTEGER NOT NULL
+                    );
+                    CREATE INDEX tombstonesByTime ON tombstones (forgottenAt);
+                    CREATE TABLE deletions (
+                        revision INTEGER NOT NULL,
+                        uid TEXT NOT NULL,
+                        document BLOB NOT NULL,
+                        PRIMARY KEY (revision, uid)
+                    );
+                    CREATE TABLE images (
+                        canonical TEXT NOT NULL PRIMARY KEY,
+                        digest TEXT,
+                        pulledAt INTEGER NOT NULL
+                    );
+                    """)
+        }
+        return migrator
+    }
+}

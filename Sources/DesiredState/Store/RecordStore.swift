@@ -1,0 +1,183 @@
+/// Where records, intents and attempts live. What a `commit` returned from survives the process and, with the disk, the machine.
+///
+/// All reads show the state of one revision. Implementations are safe to call from any task.
+package protocol RecordStore: Sendable {
+    /// Drawn once when the store was made: tells this installation's sites from everybody else's.
+    var instance: InstanceID { get }
+    /// 32 secret bytes drawn once when the store was made; agents' secrets and run tokens are derived from it.
+    var key: StoreKey { get }
+
+    /// Applies all operations or none, as one revision. Throws `notFound`, `conflict`, `nameTaken`, `attemptOpen`, `unavailable`, `damaged`.
+    @discardableResult
+    func commit(_ transaction: Transaction) async throws(StoreError) -> Revision
+
+    /// The record with all that belongs to it; `nil` when it does not exist (any more).
+    func load(_ uid: UID) async throws(StoreError) -> StoredRecord?
+    /// The record with this name that is not being deleted.
+    func find(name: RecordName) async throws(StoreError) -> FunctionApp?
+    /// Docker's order (moby v28, `daemon/container.go`): full id, then name, then the prefix of exactly one id.
+    /// Records that are being deleted are found by their full id only.
+    func find(reference: String) async throws(StoreError) -> ReferenceMatch
+    /// In order of creation, newest last. Records being deleted are left out unless asked for.
+    func list(includingDeleted: Bool) async throws(StoreError) -> RecordList
+    func allUIDs() async throws(StoreError) -> [UID]
+    /// What changed after `revision`, oldest first, each record once in its newest form; throws `compacted` when deletions since then are forgotten.
+    func changes(since revision: Revision) async throws(StoreError) -> ChangeList
+    func tombstone(_ uid: UID) async throws(StoreError) -> Tombstone?
+
+    func image(_ canonical: String) async throws(StoreError) -> ImageRecord?
+
+    /// Told after each commit.
+    var changes: ChangeHub { get }
+}
+
+package struct StoredRecord: Hashable, Sendable {
+    package var record: FunctionApp
+    /// By run and number.
+    package var attempts: [Attempt]
+    package var intent: Intent?
+
+    package init(record: FunctionApp, attempts: [Attempt] = [], intent: Intent? = nil) {
+        self.record = record
+        self.attempts = attempts
+        self.intent = intent
+    }
+}
+
+package enum ReferenceMatch: Hashable, Sendable {
+    case found(FunctionApp)
+    case none
+    /// More than one id starts with it.
+    case ambiguous
+}
+
+package struct RecordList: Hashable, Sendable {
+    package let revision: Revision
+    package let records: [FunctionApp]
+}
+
+package struct ChangeList: Hashable, Sendable {
+    /// Watch on from here.
+    package let revision: Revision
+    package let changes: [RecordChange]
+}
+
+package struct RecordChange: Hashable, Sendable {
+    package enum Kind: String, Hashable, Sendable, Codable {
+        case added = "ADDED"
+        case modified = "MODIFIED"
+        case deleted = "DELETED"
+    }
+
+    package let kind: Kind
+    package let record: FunctionApp
+}
+
+/// An image reference that was pulled: what `docker pull` leaves behind, since the image itself stays in its registry.
+package struct ImageRecord: Hashable, Sendable, Codable {
+    package let canonical: String
+    /// As the registry answered; `nil` when none was asked.
+    package let digest: String?
+    package let pulledAt: Instant
+
+    package init(canonical: String, digest: String?, pulledAt: Instant) {
+        self.canonical = canonical
+        self.digest = digest
+        self.pulledAt = pulledAt
+    }
+}
+
+/// 20 lower-case letters and digits; goes into the tags of sites.
+package struct InstanceID: Hashable, Sendable {
+    package let text: String
+    package init(_ text: String) { self.text = text }
+}
+
+/// Prints as redacted.
+package struct StoreKey: Hashable, Sendable, CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+    package let bytes: [UInt8]
+    package init(_ bytes: [UInt8]) { self.bytes = bytes }
+    package var description: String { "(redacted)" }
+    package var debugDescription: String { "(redacted)" }
+    package var customMirror: Mirror { Mirror(self, children: []) }
+}
+
+/// Operations that are applied together.
+package struct Transaction: Hashable, Sendable {
+    package enum Operation: Hashable, Sendable {
+        /// Fails with `conflict` unless the record's newest revision is this one.
+        case require(UID, Revision)
+        case create(FunctionApp)
+        /// Writes name, labels, annotations and spec; the status stays. The generation rises if the spec differs.
+        case replace(FunctionApp, ifRevision: Revision)
+        case setStatus(UID, FunctionAppStatus)
+        /// Sets the deletion timestamp if there is none yet.
+        case markDeleted(UID, at: Instant)
+        case removeFinalizer(UID, Finalizer)
+        /// Takes the place of the record's earlier intent.
+        case openIntent(Intent)
+        case settleIntent(UID)
+        /// Fails with `attemptOpen` while another attempt of the record is open or one with this token exists.
+        case openAttempt(Attempt)
+        case acknowledgeAttempt(token: String, at: Instant)
+        /// Does nothing when the attempt has a result already: the first one wins.
+        case finishAttempt(token: String, AttemptResult)
+        /// Removes the record and all that belongs to it, and leaves a tombstone if it had a site.
+        case forget(UID, siteName: String?, at: Instant)
+        case putImage(ImageRecord)
+    }
+
+    /// Who commits: the controller is not woken by its own commits.
+    package enum Origin: Hashable, Sendable {
+        case user, controller
+    }
+
+    package let origin: Origin
+    package var operations: [Operation]
+
+    package init(origin: Origin, _ operations: [Operation]) {
+        self.origin = origin
+        self.operations = operations
+    }
+}
+
+package struct StoreError: Error, Hashable, Sendable, CustomStringConvertible {
+    package enum Code: Hashable, Sendable {
+        case notFound(UID)
+        /// Somebody else wrote in between: read again.
+        case conflict(current: Revision)
+        case nameTaken(RecordName, by: UID)
+        case attemptOpen
+        /// `watch` cannot go on from this revision: list again.
+        case compacted(Revision)
+        /// The state directory is used by another process.
+        case inUse
+        /// The disk or the database refused; nothing was written.
+        case unavailable
+        /// A row cannot be understood; it is left alone.
+        case damaged
+    }
+
+    package let code: Code
+    package let detail: String
+
+    package init(_ code: Code, _ detail: String = "") {
+        self.code = code
+        self.detail = detail
+    }
+
+    package var description: String {
+        let what =
+            switch code {
+            case .notFound(let uid): "no record \(uid)"
+            case .conflict(let current): "the record was changed meanwhile (now at revision \(current))"
+            case .nameTaken(let name, let uid): "the name \(name) is used by \(uid)"
+            case .attemptOpen: "an attempt of this record is open"
+            case .compacted(let oldest): "changes before revision \(oldest) are forgotten"
+            case .inUse: "the state directory is in use by another process"
+            case .unavailable: "the store cannot be read or written"
+            case .damaged: "the store has a row that cannot be understood"
+            }
+        return detail.isEmpty ? what : what + ": " + detail
+    }
+}

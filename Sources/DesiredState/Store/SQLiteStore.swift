@@ -1,0 +1,204 @@
+import Foundation
+import GRDB
+
+/// The store in one SQLite file: WAL, and `synchronous=FULL` on every connection, so that a commit that returned survives a power cut.
+package final class SQLiteStore: RecordStore {
+    package let instance: InstanceID
+    package let key: StoreKey
+    package let changes = ChangeHub()
+
+    private let pool: DatabasePool
+
+    /// How many deletions `watch` can look back on; a watcher that is further behind lists again.
+    static let keptDeletions = 1000
+
+    /// Opens or makes the database, bringing its tables up to date. Throws `unavailable` or `damaged`.
+    package init(path: String, generator: inout some RandomNumberGenerator) throws(StoreError) {
+        var configuration = Configuration()
+        configuration.maximumReaderCount = 3
+        configuration.busyMode = .timeout(5)
+        configuration.foreignKeysEnabled = true
+        configuration.prepareDatabase { database in
+            try database.execute(sql: "PRAGMA synchronous = FULL")
+        }
+        let freshInstance = String((0..<20).map { _ in InstanceID.alphabet[Int.random(in: 0..<36, using: &generator)] })
+        let freshKey = (0..<32).map { _ in UInt8.random(in: 0...255, using: &generator) }
+        do {
+            let opened = try DatabasePool(path: path, configuration: configuration)
+            pool = opened
+            // The file holds secrets of containers; the directory is closed to others as well.
+            chmod(path, 0o600)
+            try Migrations.migrator().migrate(opened)
+            (instance, key) = try opened.write { database in
+                try database.execute(
+                    sql:
+                        "INSERT OR IGNORE INTO store (id, revision, compactedThrough, instance, key) VALUES (1, 0, 0, ?, ?)",
+                    arguments: [freshInstance, Data(freshKey)])
+                guard let row = try Row.fetchOne(database, sql: "SELECT instance, key FROM store") else {
+                    throw StoreError(.damaged, "no row in table store")
+                }
+                let keyData: Data = row["key"]
+                return (InstanceID(row["instance"]), StoreKey(Array(keyData)))
+            }
+        } catch {
+            throw StoreError(translating: error)
+        }
+    }
+
+    // MARK: writing
+
+    @discardableResult
+    package func commit(_ transaction: Transaction) async throws(StoreError) -> Revision {
+        let committed: (revision: Revision, touched: [UID])
+        do {
+            committed = try await pool.write { database in
+                var write = try StoreWrite(database: database)
+                for operation in transaction.operations { try write.apply(operation) }
+                try write.finish()
+                return (write.revision, write.touched.sorted())
+            }
+        } catch {
+            throw StoreError(translating: error)
+        }
+        changes.publish(committed.touched, origin: transaction.origin)
+        return committed.revision
+    }
+
+    // MARK: reading
+
+    package func load(_ uid: UID) async throws(StoreError) -> StoredRecord? {
+        try await read { database in
+            guard let record = try RecordRow.fetch(database, uid: uid) else { return nil }
+            let attempts = try Row.fetchAll(
+                database.cachedStatement(sql: "SELECT * FROM attempts WHERE uid = ? ORDER BY run, number"),
+                arguments: [uid.text])
+            let intent = try Row.fetchOne(
+                database.cachedStatement(sql: "SELECT * FROM intents WHERE uid = ?"), arguments: [uid.text])
+            return StoredRecord(
+                record: record, attempts: try attempts.map { try Attempt(row: $0) },
+                intent: try intent.map { try Intent(row: $0) })
+        }
+    }
+
+    package func find(name: RecordName) async throws(StoreError) -> FunctionApp? {
+        try await read { database in
+            try Row.fetchOne(
+                database.cachedStatement(
+                    sql: "SELECT revision, document FROM records WHERE name = ? AND NOT isDeleted"),
+                arguments: [name.text]
+            ).map(RecordRow.decode)
+        }
+    }
+
+    package func find(reference: String) async throws(StoreError) -> ReferenceMatch {
+        if let uid = UID(reference) {
+            return try await load(uid).map { .found($0.record) } ?? .none
+        }
+        let name = reference.hasPrefix("/") ? String(reference.dropFirst()) : reference
+        if let name = RecordName(name), let record = try await find(name: name) { return .found(record) }
+        guard !reference.isEmpty, reference.utf8.count < 64, reference.allSatisfy({ $0.isHexDigit && !$0.isUppercase })
+        else { return .none }
+        return try await read { database in
+            let rows = try Row.fetchAll(
+                database.cachedStatement(
+                    sql: "SELECT revision, document FROM records WHERE uid >= ? AND uid < ? AND NOT isDeleted LIMIT 2"),
+                arguments: [reference, reference + "g"])
+            if rows.count > 1 { return .ambiguous }
+            return try rows.first.map { .found(try RecordRow.decode($0)) } ?? .none
+        }
+    }
+
+    package func list(includingDeleted: Bool) async throws(StoreError) -> RecordList {
+        try await read { database in
+            let rows = try Row.fetchCursor(
+                database.cachedStatement(
+                    sql: includingDeleted
+                        ? "SELECT revision, document FROM records ORDER BY createdRevision"
+                        : "SELECT revision, document FROM records WHERE NOT isDeleted ORDER BY createdRevision"))
+            var records: [FunctionApp] = []
+            while let row = try rows.next() { records.append(try RecordRow.decode(row)) }
+            return RecordList(revision: try currentRevision(database), records: records)
+        }
+    }
+
+    package func allUIDs() async throws(StoreError) -> [UID] {
+        try await read { database in
+            try String.fetchAll(database, sql: "SELECT uid FROM records ORDER BY createdRevision").compactMap {
+                UID($0)
+            }
+        }
+    }
+
+    package func changes(since revision: Revision) async throws(StoreError) -> ChangeList {
+        try await read { database in
+            let compacted = try Int64.fetchOne(database, sql: "SELECT compactedThrough FROM store") ?? 0
+            guard revision.number >= compacted else { throw StoreError(.compacted(Revision(compacted))) }
+            let now = try currentRevision(database)
+            guard revision <= now else {
+                throw StoreError(.compacted(now), "revision \(revision) is ahead of the store")
+            }
+            let rows = try Row.fetchAll(
+                database.cachedStatement(
+                    sql: """
+                        SELECT revision, document, createdRevision > ?1 AS isNew, 0 AS isGone FROM records WHERE revision > ?1
+                        UNION ALL SELECT revision, document, 0, 1 FROM deletions WHERE revision > ?1 ORDER BY revision
+                        """), arguments: [revision.number])
+            let changes = try rows.map { row in
+                let kind: RecordChange.Kind = row["isGone"] ? .deleted : row["isNew"] ? .added : .modified
+                return RecordChange(kind: kind, record: try RecordRow.decode(row))
+            }
+            return ChangeList(revision: now, changes: changes)
+        }
+    }
+
+    package func tombstone(_ uid: UID) async throws(StoreError) -> Tombstone? {
+        try await read { database in
+            try Row.fetchOne(database, sql: "SELECT * FROM tombstones WHERE uid = ?", arguments: [uid.text]).map {
+                row in
+                Tombstone(uid: uid, siteName: row["siteName"], forgottenAt: Instant(nanoseconds: row["forgottenAt"]))
+            }
+        }
+    }
+
+    package func image(_ canonical: String) async throws(StoreError) -> ImageRecord? {
+        try await read { database in
+            try Row.fetchOne(
+                database.cachedStatement(sql: "SELECT digest, pulledAt FROM images WHERE canonical = ?"),
+                arguments: [canonical]
+            ).map { row in
+                ImageRecord(
+                    canonical: canonical, digest: row["digest"], pulledAt: Instant(nanoseconds: row["pulledAt"]))
+            }
+        }
+    }
+
+    private func read<T: Sendable>(_ body: @escaping @Sendable (Database) throws -> T) async throws(StoreError) -> T {
+        do {
+            return try await pool.read(body)
+        } catch {
+            throw StoreError(translating: error)
+        }
+    }
+}
+
+private func currentRevision(_ database: Database) throws -> Revision {
+    Revision(try Int64.fetchOne(database.cachedStatement(sql: "SELECT revision FROM store")) ?? 0)
+}
+
+extension InstanceID {
+    fileprivate static let alphabet = Array("abcdefghijklmnopqrstuvwxyz0123456789")
+}
+
+extension StoreError {
+    /// Every failure of the database leaves the transaction undone.
+    init(translating error: any Error) {
+        switch error {
+        case let error as StoreError: self = error
+        case let error as DatabaseError:
+            let isDamage = [.SQLITE_CORRUPT, .SQLITE_NOTADB].contains(error.resultCode)
+            self.init(isDamage ? .damaged : .unavailable, error.message ?? error.resultCode.description)
+        case is DecodingError: self.init(.damaged, "\(error)")
+        default: self.init(.unavailable, "\(error)")
+        }
+    }
+}

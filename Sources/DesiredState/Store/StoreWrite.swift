@@ -1,0 +1,163 @@
+import Foundation
+import GRDB
+
+/// One transaction being applied: carries out operations and remembers which records' documents it wrote.
+struct StoreWrite {
+    let database: Database
+    let revision: Revision
+    private(set) var touched: Set<UID> = []
+
+    init(database: Database) throws {
+        self.database = database
+        let current = try Int64.fetchOne(database.cachedStatement(sql: "SELECT revision FROM store")) ?? 0
+        revision = Revision(current + 1)
+    }
+
+    mutating func apply(_ operation: Transaction.Operation) throws {
+        switch operation {
+        case .require(let uid, let expected): try require(uid, expected)
+        case .create(let record): try create(record)
+        case .replace(let record, let expected): try replace(record, ifRevision: expected)
+        case .setStatus(let uid, let status): try change(uid) { $0.status = status }
+        case .markDeleted(let uid, let instant):
+            try change(uid) { record in
+                record.metadata.deletionTimestamp = record.metadata.deletionTimestamp ?? instant
+            }
+        case .removeFinalizer(let uid, let finalizer):
+            try change(uid) { $0.metadata.finalizers.removeAll { $0 == finalizer } }
+        case .openIntent(let intent): try openIntent(intent)
+        case .settleIntent(let uid): try execute("UPDATE intents SET isSettled = 1 WHERE uid = ?", [uid.text])
+        case .openAttempt(let attempt): try openAttempt(attempt)
+        case .acknowledgeAttempt(let token, let instant):
+            try execute(
+                "UPDATE attempts SET acknowledgedAt = ? WHERE token = ? AND acknowledgedAt IS NULL",
+                [instant.nanoseconds, token])
+        case .finishAttempt(let token, let result):
+            try execute(
+                """
+                UPDATE attempts SET finishedAt = ?, outcome = ?, exitCode = ?, message = ? WHERE token = ? AND outcome IS NULL
+                """, [result.finishedAt.nanoseconds, result.outcome.rawValue, result.exitCode, result.message, token])
+        case .forget(let uid, let siteName, let instant): try forget(uid, siteName: siteName, at: instant)
+        case .putImage(let image):
+            try execute(
+                "INSERT OR REPLACE INTO images (canonical, digest, pulledAt) VALUES (?, ?, ?)",
+                [image.canonical, image.digest, image.pulledAt.nanoseconds])
+        }
+    }
+
+    mutating func finish() throws {
+        try execute("UPDATE store SET revision = ?", [revision.number])
+    }
+
+    // MARK: records
+
+    private func require(_ uid: UID, _ expected: Revision) throws {
+        let found = try Int64.fetchOne(
+            database.cachedStatement(sql: "SELECT revision FROM records WHERE uid = ?"), arguments: [uid.text])
+        guard let found else { throw StoreError(.notFound(uid)) }
+        guard found == expected.number else { throw StoreError(.conflict(current: Revision(found))) }
+    }
+
+    private mutating func create(_ record: FunctionApp) throws {
+        try checkName(record)
+        try execute(
+            "INSERT INTO records (uid, name, isDeleted, createdRevision, revision, document) VALUES (?, ?, 0, ?, ?, ?)",
+            [
+                record.uid.text, record.metadata.name.text, revision.number, revision.number,
+                try RecordRow.encode(record, revision: revision),
+            ])
+        touched.insert(record.uid)
+    }
+
+    private mutating func replace(_ record: FunctionApp, ifRevision expected: Revision) throws {
+        try require(record.uid, expected)
+        try checkName(record)
+        try change(record.uid) { stored in
+            let isChanged = stored.spec != record.spec
+            stored.metadata.name = record.metadata.name
+            stored.metadata.labels = record.metadata.labels
+            stored.metadata.annotations = record.metadata.annotations
+            stored.spec = record.spec
+            if isChanged { stored.metadata.generation += 1 }
+        }
+    }
+
+    private func checkName(_ record: FunctionApp) throws {
+        let holder = try String.fetchOne(
+            database.cachedStatement(sql: "SELECT uid FROM records WHERE name = ? AND NOT isDeleted"),
+            arguments: [record.metadata.name.text])
+        if let holder, holder != record.uid.text, let uid = UID(holder) {
+            throw StoreError(.nameTaken(record.metadata.name, by: uid))
+        }
+    }
+
+    private mutating func change(_ uid: UID, _ body: (inout FunctionApp) -> Void) throws {
+        guard var record = try RecordRow.fetch(database, uid: uid) else { throw StoreError(.notFound(uid)) }
+        let before = record
+        body(&record)
+        guard record != before else { return }
+        try execute(
+            "UPDATE records SET name = ?, isDeleted = ?, revision = ?, document = ? WHERE uid = ?",
+            [
+                record.metadata.name.text, record.isBeingDeleted, revision.number,
+                try RecordRow.encode(record, revision: revision), uid.text,
+            ])
+        touched.insert(uid)
+    }
+
+    private mutating func forget(_ uid: UID, siteName: String?, at instant: Instant) throws {
+        guard let record = try RecordRow.fetch(database, uid: uid) else { throw StoreError(.notFound(uid)) }
+        try execute("DELETE FROM attempts WHERE uid = ?", [uid.text])
+        try execute("DELETE FROM intents WHERE uid = ?", [uid.text])
+        try execute("DELETE FROM records WHERE uid = ?", [uid.text])
+        try execute(
+            "INSERT INTO deletions (revision, uid, document) VALUES (?, ?, ?)",
+            [revision.number, uid.text, try RecordRow.encode(record, revision: revision)])
+        if let siteName {
+            try execute(
+                "INSERT OR REPLACE INTO tombstones (uid, siteName, forgottenAt) VALUES (?, ?, ?)",
+                [uid.text, siteName, instant.nanoseconds])
+        }
+        try execute(
+            "DELETE FROM tombstones WHERE forgottenAt < ?", [(instant + (.zero - Tombstone.lifetime)).nanoseconds])
+        try compactDeletions()
+        touched.insert(uid)
+    }
+
+    /// Keeps the newest deletions; a transaction's own are never dropped.
+    private func compactDeletions() throws {
+        let oldestDropped = try Int64.fetchOne(
+            database.cachedStatement(sql: "SELECT revision FROM deletions ORDER BY revision DESC LIMIT 1 OFFSET ?"),
+            arguments: [SQLiteStore.keptDeletions])
+        guard let oldestDropped else { return }
+        try execute("DELETE FROM deletions WHERE revision <= ?", [oldestDropped])
+        try execute("UPDATE store SET compactedThrough = ?", [oldestDropped])
+    }
+
+    // MARK: intents and attempts
+
+    private func openIntent(_ intent: Intent) throws {
+        try execute(
+            "INSERT OR REPLACE INTO intents (uid, kind, siteName, openedAt, isSettled) VALUES (?, ?, ?, ?, ?)",
+            [intent.uid.text, intent.kind.rawValue, intent.siteName, intent.openedAt.nanoseconds, intent.isSettled])
+    }
+
+    private func openAttempt(_ attempt: Attempt) throws {
+        do {
+            try execute(
+                "INSERT INTO attempts (token, uid, run, number, bootID, openedAt) VALUES (?, ?, ?, ?, ?, ?)",
+                [
+                    attempt.token, attempt.uid.text, attempt.run, attempt.number, attempt.bootID,
+                    attempt.openedAt.nanoseconds,
+                ])
+        } catch let error as DatabaseError
+            where [.SQLITE_CONSTRAINT_UNIQUE, .SQLITE_CONSTRAINT_PRIMARYKEY].contains(error.extendedResultCode)
+        {
+            throw StoreError(.attemptOpen)
+        }
+    }
+
+    private func execute(_ sql: String, _ arguments: [(any DatabaseValueConvertible)?]) throws {
+        try database.cachedStatement(sql: sql).execute(arguments: StatementArguments(arguments))
+    }
+}
