@@ -2,6 +2,7 @@ import DesiredState
 import Glibc
 import HTTPTypes
 import HummingbirdCore
+import NIOCore
 
 extension DockerAPI {
     /// `GET|HEAD /_ping`: what clients negotiate the version with.

@@ -1,6 +1,7 @@
 import DesiredState
 import HTTPTypes
 import HummingbirdCore
+import Logging
 import NIOCore
 
 /// Docker's Engine API over records: a container is a record, and every request reads records or writes a wish into one.
@@ -79,7 +80,7 @@ struct DockerAPI: Sendable {
         _ operation: DockerRoute.ContainerOperation, of reference: String, _ exchange: Exchange,
         _ version: DockerVersion
     ) async throws -> Response {
-        do throws(any Error) {
+        do {
             return switch operation {
             case .json: try await inspect(exchange, reference)
             case .start: try await start(exchange, reference)

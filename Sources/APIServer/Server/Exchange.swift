@@ -2,7 +2,7 @@ import HTTPTypes
 import HummingbirdCore
 import Logging
 import NIOCore
-import NIOHTTP1
+import NIOHTTPTypes
 import ServiceLifecycle
 
 /// One request on its connection.
@@ -41,6 +41,11 @@ struct Exchange: Sendable {
             guard let first = try await group.next(), let value = first else { throw CancellationError() }
             return value
         }
+    }
+
+    /// Writes a piece of the response's body, from whichever task; for use after the head and before the end. Returns when the socket took it.
+    func write(_ buffer: ByteBuffer) async throws {
+        try await channel.writeAndFlush(HTTPResponsePart.body(buffer))
     }
 
     /// Returns when the connection is closed both ways, or when the task is cancelled.
