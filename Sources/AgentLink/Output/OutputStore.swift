@@ -73,7 +73,8 @@ package final class OutputStore: Sendable {
     private func log(for key: OutputKey) throws(AgentError) -> OutputLog {
         let path = try path(of: key)
         return live.withLockedValue { live in
-            if let log = live[key]?.log { return log }
+            // In two steps: `live[key]?.log` of a missing entry reads garbage in debug builds of Swift 6.3.1 (weak member of a struct).
+            if let entry = live[key], let log = entry.log { return log }
             let log = OutputLog(key: key, path: path) { [weak self] log in self?.forget(log) }
             live[key] = Live(log: log, id: ObjectIdentifier(log))
             return log
@@ -83,7 +84,7 @@ package final class OutputStore: Sendable {
     /// Called as the object goes; by then another may have taken its place.
     private func forget(_ log: OutputLog) {
         live.withLockedValue { live in
-            if live[log.key]?.id == ObjectIdentifier(log) { live[log.key] = nil }
+            if let entry = live[log.key], entry.id == ObjectIdentifier(log) { live[log.key] = nil }
         }
     }
 
