@@ -167,7 +167,18 @@ let package = Package(
                 .product(name: "Subprocess", package: "swift-subprocess"),
             ], swiftSettings: house, linkerSettings: linking),
         .testTarget(name: "ControllerTests", dependencies: ["Controller"], swiftSettings: house, linkerSettings: linking),
-        .testTarget(name: "APIServerTests", dependencies: ["APIServer"], swiftSettings: house, linkerSettings: linking),
+        .testTarget(
+            name: "APIServerTests",
+            dependencies: [
+                "APIServer", "RecordsClient", "DesiredState", "AgentProtocol", "AgentLink",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOConcurrencyHelpers", package: nio),
+                .product(name: "NIOCore", package: nio),
+                .product(name: "NIOPosix", package: nio),
+                .product(name: "Subprocess", package: "swift-subprocess"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ], swiftSettings: house, linkerSettings: linking),
         .testTarget(
             name: "AzureSimulatorTests",
             dependencies: ["AzureSimulator", .product(name: "AsyncHTTPClient", package: "async-http-client")],
