@@ -79,7 +79,7 @@ let package = Package(
         .target(
             name: "Controller",
             dependencies: [
-                "DesiredState", "AzureClient", "AgentLink", "AgentProtocol",
+                "DesiredState", "AzureClient", "AgentProtocol", "AgentLink",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "HeapModule", package: "swift-collections"),
@@ -91,7 +91,7 @@ let package = Package(
         .target(
             name: "APIServer",
             dependencies: [
-                "DesiredState", "AgentLink",
+                "DesiredState", "AgentProtocol", "AgentLink",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
@@ -133,7 +133,8 @@ let package = Package(
         .target(
             name: "Daemon",
             dependencies: [
-                "DesiredState", "AzureClient", "AgentLink", "Controller", "APIServer", "AzureSimulator",
+                "DesiredState", "AzureClient", "AgentProtocol", "AgentLink", "Controller", "APIServer",
+                "AzureSimulator",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOConcurrencyHelpers", package: nio),
