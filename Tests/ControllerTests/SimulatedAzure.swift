@@ -122,9 +122,7 @@ struct SimulatedAzure {
     private func observed(_ name: String) -> ObservedSite? {
         guard let site = sites[name] else { return nil }
         return ObservedSite(
-            name: name, resourceID: "/sites/" + name, hostName: name + ".example",
-            instance: site.tags[SiteTag.instance],
-            uid: site.tags[SiteTag.uid], designHash: site.tags[SiteTag.designHash], state: "Running")
+            name: name, resourceID: "/sites/" + name, hostName: name + ".example", tags: site.tags, state: "Running")
     }
 
     private func siteName(_ address: AgentAddress) -> String {

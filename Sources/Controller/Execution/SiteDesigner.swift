@@ -37,8 +37,12 @@ package struct SiteDesigner: Sendable {
             name: SiteDesigner.siteName(of: record.uid), designHash: designHash(of: record), instance: instance.text)
     }
 
-    package func design(of record: FunctionApp) -> SiteDesign {
-        var tags = record.spec.azure.tags
+    /// `observed`: the site as it is, whose foreign tags are carried over, since a PUT replaces them all.
+    package func design(of record: FunctionApp, replacing observed: ObservedSite? = nil) -> SiteDesign {
+        var tags = foreignTags(of: observed).merging(record.spec.azure.tags) { _, declared in declared }
+        if !record.spec.azure.tags.isEmpty {
+            tags[SiteTag.declared] = String(record.spec.azure.tags.keys.sorted().joined(separator: ",").prefix(256))
+        }
         tags[SiteTag.managedBy] = "skls"
         tags[SiteTag.instance] = instance.text
         tags[SiteTag.uid] = record.uid.text
@@ -82,6 +86,15 @@ package struct SiteDesigner: Sendable {
         return settings.sorted { $0.key < $1.key }.map { SiteDesign.Setting(name: $0.key, value: $0.value) }
     }
 
+    /// Tags that neither this record nor skls has set: the platform's `hidden-*`, and those of policies and people.
+    private func foreignTags(of observed: ObservedSite?) -> [String: String] {
+        guard let observed else { return [:] }
+        let declared = Set((observed.tag(SiteTag.declared) ?? "").split(separator: ",").map { $0.lowercased() })
+        return observed.tags.filter { name, _ in
+            !name.lowercased().hasPrefix(SiteTag.prefix) && !declared.contains(name.lowercased())
+        }
+    }
+
     private func plan(of record: FunctionApp) -> String? {
         guard let plan = record.spec.hosting.plan else { return configuration.defaultPlan }
         return plan.contains("/")
@@ -106,15 +119,6 @@ package struct SiteDesigner: Sendable {
             (byte < 16 ? "0" : "") + String(byte, radix: 16)
         }.joined()
     }
-}
-
-/// Names of our tags. Azure compares tag names without case.
-package enum SiteTag {
-    package static let managedBy = "skls-managed-by"
-    package static let instance = "skls-instance"
-    package static let uid = "skls-uid"
-    package static let designHash = "skls-hash"
-    package static let writer = "skls-writer"
 }
 
 /// The site as it should be. Prints without the settings' values, some of which are secret.

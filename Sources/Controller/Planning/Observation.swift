@@ -11,25 +11,38 @@ package struct ObservedSite: Hashable, Sendable {
     package var name: String
     package var resourceID: String
     package var hostName: String
-    /// Values of our ownership tags; `nil` where the site does not carry them.
-    package var instance: String?
-    package var uid: String?
-    package var designHash: String?
+    package var tags: [String: String]
     /// Azure's `properties.state`, such as `Running` or `Stopped`.
     package var state: String
 
-    package init(
-        name: String, resourceID: String, hostName: String, instance: String?, uid: String?, designHash: String?,
-        state: String
-    ) {
+    package init(name: String, resourceID: String, hostName: String, tags: [String: String], state: String) {
         self.name = name
         self.resourceID = resourceID
         self.hostName = hostName
-        self.instance = instance
-        self.uid = uid
-        self.designHash = designHash
+        self.tags = tags
         self.state = state
     }
+
+    /// Values of our ownership tags; `nil` where the site does not carry them. Azure keeps the case of tag names but does not tell them apart by it.
+    package var instance: String? { tag(SiteTag.instance) }
+    package var uid: String? { tag(SiteTag.uid) }
+    package var designHash: String? { tag(SiteTag.designHash) }
+
+    func tag(_ name: String) -> String? {
+        tags[name] ?? tags.first { $0.key.lowercased() == name }?.value
+    }
+}
+
+/// Names of our tags, in lower case.
+package enum SiteTag {
+    package static let prefix = "skls-"
+    package static let managedBy = "skls-managed-by"
+    package static let instance = "skls-instance"
+    package static let uid = "skls-uid"
+    package static let designHash = "skls-hash"
+    package static let writer = "skls-writer"
+    /// Names of the tags that the record declared when the site was written, joined by commas: what is not among them is somebody else's.
+    package static let declared = "skls-declared-tags"
 }
 
 /// What is known of the agent in the site's container.

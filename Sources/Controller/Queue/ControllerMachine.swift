@@ -71,8 +71,9 @@ package struct ControllerMachine {
             return
         }
         state.memory.notice(stored, designer: designer)
-        let plan = plan(state.memory.input(stored, now: now, isListPending: isListPending))
-        let steps = PlanSteps(plan, stored: stored, designer: designer, now: now)
+        let input = state.memory.input(stored, now: now, isListPending: isListPending)
+        let plan = plan(input)
+        let steps = PlanSteps(plan, stored: stored, site: input.site, designer: designer, now: now)
         state.nextLook = nil
         if case .at(let instant) = plan.nextLook {
             state.nextLook = instant

@@ -13,12 +13,12 @@ struct PlanSteps: Equatable {
     /// The commit may let another rule apply.
     private(set) var changesFacts = false
 
-    init(_ plan: Plan, stored: StoredRecord, designer: SiteDesigner, now: Instant) {
+    init(_ plan: Plan, stored: StoredRecord, site: SiteObservation, designer: SiteDesigner, now: Instant) {
         let record = stored.record
         var operations: [Transaction.Operation] = []
         for action in plan.actions {
             operations += commits(action, stored, designer, now)
-            if let call = PlanSteps.call(action, stored, designer) { calls.append(call) }
+            if let call = PlanSteps.call(action, stored, site, designer) { calls.append(call) }
         }
         changesFacts = !operations.isEmpty
         if !forgets, PlanSteps.isWorthWriting(plan, record.status, hasOperations: changesFacts) {
@@ -85,7 +85,9 @@ struct PlanSteps: Equatable {
     }
 
     /// `nil` for actions without a call, and for agents whose address nobody has seen.
-    private static func call(_ action: Action, _ stored: StoredRecord, _ designer: SiteDesigner) -> Call? {
+    private static func call(
+        _ action: Action, _ stored: StoredRecord, _ site: SiteObservation, _ designer: SiteDesigner
+    ) -> Call? {
         let record = stored.record
         let name = SiteDesigner.siteName(of: record.uid)
         let hostName = record.status.site?.hostName
@@ -94,7 +96,9 @@ struct PlanSteps: Equatable {
         switch action {
         case .settleIntent, .finishAttempt, .acknowledgeAttempt, .failRun, .removeFinalizer, .markDeleted, .forget:
             return nil
-        case .putSite: return .putSite(designer.design(of: record))
+        case .putSite:
+            let observed: ObservedSite? = if case .present(let observed, _) = site { observed } else { nil }
+            return .putSite(designer.design(of: record, replacing: observed))
         case .deleteSite: return .deleteSite(name: name)
         case .readSite: return .readSite(name: name)
         case .readContainerLog: return .readContainerLog(name: name)
