@@ -1,3 +1,4 @@
+import Crypto
 import Glibc
 import HummingbirdCore
 package import Logging
@@ -162,11 +163,11 @@ package final class AzureSimulator: Service {
         }
         return WorldSettings(
             tenantID: configuration.tenantID, clientID: configuration.clientID,
-            clientSecret: configuration.clientSecret.revealed, subscriptionID: configuration.subscriptionID,
+            clientSecret: configuration.clientSecret, subscriptionID: configuration.subscriptionID,
             resourceGroups: [configuration.resourceGroup] + configuration.otherResourceGroups,
             location: configuration.location, planName: configuration.planName, images: images,
             pageSize: configuration.pageSize,
-            tokenKey: (0..<32).map { _ in UInt8.random(in: 0...255, using: &generator) },
+            tokenKey: SymmetricKey(size: .bits256),
             seed: configuration.seed ?? UInt64.random(in: 0...UInt64.max, using: &generator))
     }
 

@@ -38,32 +38,33 @@ struct Bubblewrap: Sendable {
     /// A private root, own namespaces for everything (also the network), no capabilities, an empty environment but for
     /// what is declared, and an end with the simulator. `/proc/sys` is read-only, since root's settings there would be
     /// the machine's.
-    func options(for sandbox: Sandbox) -> [String] {
-        var options = [
+    ///
+    /// The environment, which holds secrets, stays off the command line: bubblewrap reads it from descriptor 0, one end
+    /// of a socket pair, and writes its status there as well. The shell only moves it to descriptors 3 and 4, because
+    /// the library starts processes with no descriptors beyond 2.
+    /// - Parameter command: the command in the container; fixed text, never from a request.
+    func configuration(for sandbox: Sandbox, command: String) -> Subprocess.Configuration {
+        let options = [
             "--bind", sandbox.root, "/", "--dev", "/dev", "--proc", "/proc", "--ro-bind", "/proc/sys", "/proc/sys",
             "--bind", sandbox.runFolder, Self.runFolder, "--ro-bind", sandbox.agent, Self.agent, "--unshare-all",
             "--hostname", sandbox.hostName, "--uid", "0", "--gid", "0", "--cap-drop", "ALL", "--chdir", "/",
-            "--clearenv",
+            "--die-with-parent", "--as-pid-1", "--json-status-fd", "4", "--clearenv", "--args", "3", "--", command,
         ]
-        for variable in sandbox.environment { options += ["--setenv", variable.name, variable.value] }
-        return options + ["--die-with-parent", "--as-pid-1"]
-    }
-
-    /// A process that reads its options from descriptor 0, so that settings, which are secrets, stay off the command
-    /// line, and writes its status there as well: descriptor 0 is one end of a socket pair. The shell only moves it to
-    /// descriptors 3 and 4, because the library starts processes with no descriptors beyond 2.
-    /// - Parameter command: the command in the container; fixed text, never from a request.
-    func configuration(command: [String]) -> Subprocess.Configuration {
         var platform = PlatformOptions()
         if let owner {
             platform.userID = owner.user
             platform.groupID = owner.group
             platform.supplementaryGroups = []
         }
-        let script = "exec \"$0\" --args 3 --json-status-fd 4 -- \"$@\" 3<&0 4>&0 0</dev/null"
+        let script = "exec \"$0\" \"$@\" 3<&0 4>&0 0</dev/null"
         return Subprocess.Configuration(
-            executable: .path("/bin/sh"), arguments: Arguments(["-c", script, executable] + command),
+            executable: .path("/bin/sh"), arguments: Arguments(["-c", script, executable] + options),
             environment: .custom([:]), workingDirectory: "/", platformOptions: platform)
+    }
+
+    /// The options that bubblewrap reads from the socket pair.
+    static func environmentOptions(of sandbox: Sandbox) -> [String] {
+        sandbox.environment.flatMap { ["--setenv", $0.name, $0.value] }
     }
 
     /// Runs `/bin/true` of a busybox root in a sandbox like a container's, so that a machine that cannot do it is known
@@ -74,12 +75,11 @@ struct Bubblewrap: Sendable {
         do {
             let link = try StatusLink()
             let result = try await Subprocess.run(
-                configuration(command: ["/bin/true"]),
+                configuration(for: sandbox, command: "/bin/true"),
                 input: .fileDescriptor(link.childEnd, closeAfterSpawningProcess: true), output: .string(limit: 65_536),
                 error: .combinedWithOutput
             ) { _ in
-                // The list is shorter than the socket's buffer: this does not block.
-                link.send(options(for: sandbox))
+                link.send([])
             }
             link.close()
             if result.terminationStatus.isSuccess { return }

@@ -110,12 +110,12 @@ final class ContainerRuntime: Sendable {
             ])
         let link = try StatusLink()
         defer { link.close() }
-        let options = bubblewrap.options(for: sandbox)
+        let options = Bubblewrap.environmentOptions(of: sandbox)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await self.awaitReadiness(launch, runFolder: runFolder, report: report) }
             defer { group.cancelAll() }
             _ = try await Subprocess.run(
-                bubblewrap.configuration(command: [Bubblewrap.agent]),
+                bubblewrap.configuration(for: sandbox, command: Bubblewrap.agent),
                 input: .fileDescriptor(link.childEnd, closeAfterSpawningProcess: true), output: .sequence,
                 error: .combinedWithOutput
             ) { execution in

@@ -40,7 +40,7 @@ extension World {
                 "The request body must contain the following parameter: 'client_assertion' or 'client_secret'.", at: now
             )
         }
-        guard isEqualInConstantTime(secret, settings.clientSecret) else {
+        guard isEqualInConstantTime(secret, settings.clientSecret.revealed) else {
             return loginError(
                 401, "invalid_client", 7_000_215,
                 "Invalid client secret provided. Ensure the secret being sent in the request is the client secret "
@@ -141,7 +141,7 @@ extension World {
         guard parts.count == 3, let claimed = Base64URL.decode(parts[2]), let body = Base64URL.decode(parts[1]),
             HMAC<SHA256>.isValidAuthenticationCode(
                 claimed, authenticating: Array("\(parts[0]).\(parts[1])".utf8),
-                using: SymmetricKey(data: settings.tokenKey)),
+                using: settings.tokenKey),
             let claims = parsed(body), let audience = claims["aud"]?.string,
             case .number(let expiry) = claims["exp"], let seconds = Int64(expiry)
         else { return .malformed }
@@ -155,7 +155,7 @@ extension World {
     }
 
     private func signature(of text: String) -> HMAC<SHA256>.MAC {
-        HMAC<SHA256>.authenticationCode(for: Array(text.utf8), using: SymmetricKey(data: settings.tokenKey))
+        HMAC<SHA256>.authenticationCode(for: Array(text.utf8), using: settings.tokenKey)
     }
 
     private func isEqualInConstantTime(_ left: String, _ right: String) -> Bool {

@@ -1,8 +1,10 @@
+import Crypto
+
 /// What the simulated Azure consists of at its start, and the bounds it keeps.
 struct WorldSettings: Sendable {
     var tenantID: String
     var clientID: String
-    var clientSecret: String
+    var clientSecret: SimulatorSecret
     var subscriptionID: String
     /// The groups of the subscription. The plan is in the first one.
     var resourceGroups: [String]
@@ -17,7 +19,7 @@ struct WorldSettings: Sendable {
     /// Resources in one page of a list.
     var pageSize = 100
     /// Key of the tokens' signatures, drawn at each start: tokens of an earlier simulator are worthless.
-    var tokenKey: [UInt8]
+    var tokenKey: SymmetricKey
     /// Seed of every identifier that the World draws.
     var seed: UInt64
 
