@@ -185,8 +185,15 @@ let package = Package(
         .testTarget(name: "APIServerTests", dependencies: ["APIServer"], swiftSettings: house, linkerSettings: linking),
         .testTarget(
             name: "AzureSimulatorTests",
-            dependencies: ["AzureSimulator", .product(name: "AsyncHTTPClient", package: "async-http-client")],
-            swiftSettings: house, linkerSettings: linking),
+            dependencies: [
+                "AzureSimulator",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: nio),
+                .product(name: "NIOHTTP1", package: nio),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ], swiftSettings: house, linkerSettings: linking),
         .testTarget(
             name: "IntegrationTests",
             dependencies: ["Daemon", .product(name: "Subprocess", package: "swift-subprocess")],
