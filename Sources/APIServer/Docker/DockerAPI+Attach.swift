@@ -1,0 +1,192 @@
+import AgentLink
+import DesiredState
+import HTTPTypes
+import HummingbirdCore
+import Logging
+import NIOConcurrencyHelpers
+import NIOCore
+
+extension DockerAPI {
+    /// `POST /containers/{id}/attach`: the connection leaves HTTP and carries the run that is open, or the next one, both ways until that run's output has
+    /// ended. Everything that can be refused is refused before: clients lose the message of anything but a 101.
+    func attach(_ exchange: Exchange, _ reference: String, _ version: DockerVersion) async throws -> Response {
+        let query = exchange.query
+        guard (exchange.request.headers[.contentLength] ?? "0") == "0",
+            exchange.request.headers[.transferEncoding] == nil
+        else { throw DockerError.badParameter("attach takes no request body") }
+        let record = try await find(reference)
+        guard !record.isBeingDeleted else {
+            throw DockerError(.conflict, "container is marked for removal and cannot be attached to")
+        }
+        let session = AttachSession(
+            backend: backend, record: record, exchange: exchange,
+            selection: StreamSelection(standardOutput: query.flag("stdout"), standardError: query.flag("stderr")),
+            isLive: query.flag("stream"), withEarlierOutput: query.flag("logs"),
+            feedsInput: query.flag("stdin") && query.flag("stream") && record.spec.stdin)
+        guard !session.feedsInput || backend.inputClaims.claim(record.uid) else {
+            throw DockerError(.conflict, "another client is attached to the container's standard input")
+        }
+        let isUpgrade = exchange.request.headers[.upgrade] != nil
+        let connection: RawConnection
+        do {
+            connection = try await exchange.channel.hijack()
+        } catch {
+            session.releaseInput()
+            throw error
+        }
+        // Docker told the two apart from 1.42 on, and only to clients that upgrade.
+        let isNamed = isUpgrade && version >= DockerVersion(major: 1, minor: 42)
+        let type = isNamed ? StreamFrame.multiplexedType : StreamFrame.rawType
+        return Response(
+            status: isUpgrade ? .init(code: 101, reasonPhrase: "UPGRADED") : .ok,
+            headers: isUpgrade
+                ? [.contentType: type, .connection: "Upgrade", .upgrade: "tcp"] : [.contentType: type],
+            body: .init { writer in
+                defer { session.releaseInput() }
+                try await session.run(on: connection)
+                try await writer.finish(nil)
+            })
+    }
+}
+
+/// One client attached to one run.
+struct AttachSession: Sendable {
+    let backend: Backend
+    let record: FunctionApp
+    let exchange: Exchange
+    let selection: StreamSelection
+    let isLive: Bool
+    let withEarlierOutput: Bool
+    let feedsInput: Bool
+
+    /// Bound of one piece of input: what a pipe takes at once is 64 KiB, and half of it never waits long.
+    static let inputPieceBytes = 32 << 10
+
+    func releaseInput() {
+        if feedsInput { backend.inputClaims.release(record.uid) }
+    }
+
+    /// Returns when the run's output has ended, the client hung up, or the daemon stops.
+    func run(on connection: RawConnection) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            if feedsInput {
+                group.addTask {
+                    do throws(RunInputError) {
+                        try await pumpInput(connection.inbound)
+                    } catch {
+                        guard error.code != .cancelled else { return }
+                        exchange.logger.warning(
+                            "standard input is lost", metadata: ["key": "\(record.uid)", "error": "\(error)"])
+                        // The client may be gone as well, which the output's side notices.
+                        try? await connection.write(StreamFrame.encode(.standardError, "[skls: \(error)]\n"))
+                    }
+                }
+            }
+            do {
+                try await exchange.untilHangUp { try await copyOutput(to: connection) }
+                group.cancelAll()
+            } catch is CancellationError {
+                // After a hang-up the input's end still goes to the command, as if the client had closed it; a stopping daemon lets go of everything.
+                if exchange.channel.isActive { group.cancelAll() }
+            }
+            try await group.waitForAll()
+        }
+    }
+
+    // MARK: output
+
+    private func copyOutput(to connection: RawConnection) async throws {
+        let run = record.attachableRun
+        let isOpen = record.lastRunNumber == run
+        let sink: Backend.OutputSink = { chunk in
+            guard let stream = selection.stream(of: chunk) else { return }
+            try await connection.write(StreamFrame.encode(stream, selection.payload(of: chunk)))
+        }
+        if withEarlierOutput {
+            for key in record.outputKeys where key.run < run || !isLive {
+                try await backend.readOutput(key, to: sink)
+            }
+        }
+        guard isLive else { return }
+        var start: UInt64 = 0
+        if isOpen, !withEarlierOutput, record.lastAttempt(ofRun: run)?.startedAt != nil {
+            start = try await backend.outputEnd(OutputKey(uid: record.uid.text, run: run, attempt: 1))
+        }
+        try await backend.followOutput(record.uid, run: run, from: start, to: sink)
+    }
+
+    // MARK: input
+
+    /// Nothing is read from the client before the run is confirmed; what it sends meanwhile waits in the socket.
+    private func pumpInput(_ inbound: RawConnection.Inbound) async throws(RunInputError) {
+        guard let token = try await openToken() else { return }
+        var offset = try await startOffset(token)
+        do {
+            for try await var bytes in inbound {
+                while let piece = bytes.readSlice(
+                    length: min(bytes.readableBytes, AttachSession.inputPieceBytes)), piece.readableBytes > 0
+                {
+                    guard try await send(piece, at: &offset, token, isEnd: false) else { return }
+                }
+            }
+        } catch let error as RunInputError {
+            throw error
+        } catch is CancellationError {
+            throw RunInputError(.cancelled)
+        } catch {
+            // A broken connection ends the input like a closed one.
+        }
+        guard !Task.isCancelled, DockerConfiguration(record).closesInputWithClient else { return }
+        _ = try await send(ByteBuffer(), at: &offset, token, isEnd: true)
+        backend.inputClaims.setOffset(nil, of: token)
+    }
+
+    /// False when the command takes no more input.
+    private func send(
+        _ piece: ByteBuffer, at offset: inout UInt64, _ token: String, isEnd: Bool
+    ) async throws(RunInputError) -> Bool {
+        do throws(RunInputError) {
+            try await backend.input.sendInput(
+                uid: record.uid, token: token, offset: offset, bytes: piece, endOfInput: isEnd)
+        } catch {
+            guard error.code == .notRunning else { throw error }
+            backend.inputClaims.setOffset(nil, of: token)
+            return false
+        }
+        offset += UInt64(piece.readableBytes)
+        backend.inputClaims.setOffset(offset, of: token)
+        return true
+    }
+
+    /// The token of the run once the agent has confirmed it; `nil` when it will not take input any more.
+    private func openToken() async throws(RunInputError) -> String? {
+        let run = record.attachableRun
+        do {
+            return try await backend.wait(for: record.uid) { record -> String?? in
+                guard let record, record.lastRunNumber <= run else { return .some(nil) }
+                guard let attempt = record.lastAttempt(ofRun: run) else { return nil }
+                if attempt.outcome != nil { return .some(nil) }
+                return attempt.startedAt == nil ? nil : .some(attempt.token)
+            }
+        } catch is CancellationError {
+            throw RunInputError(.cancelled)
+        } catch {
+            throw RunInputError(.unreachable, "\(error)")
+        }
+    }
+
+    /// Where the input goes on. When an earlier daemon may have sent some, the agent is asked: an empty piece far beyond the end is refused with the
+    /// offset that would be right.
+    private func startOffset(_ token: String) async throws(RunInputError) -> UInt64 {
+        if let known = backend.inputClaims.offset(of: token) { return known }
+        guard record.lastAttempt(ofRun: record.attachableRun)?.token == token else { return 0 }
+        do throws(RunInputError) {
+            try await backend.input.sendInput(
+                uid: record.uid, token: token, offset: UInt64(Int64.max), bytes: ByteBuffer(), endOfInput: false)
+            return 0
+        } catch {
+            guard case .gap(let expected) = error.code else { throw error }
+            return expected
+        }
+    }
+}

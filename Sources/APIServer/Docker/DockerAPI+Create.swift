@@ -1,0 +1,51 @@
+import DesiredState
+import HTTPTypes
+import HummingbirdCore
+
+extension DockerAPI {
+    /// `POST /containers/create`: writes the record with no run asked for. 404 is answered only for an image that was never pulled, since the CLI pulls
+    /// and tries again on any 404.
+    func create(_ exchange: Exchange) async throws -> Response {
+        try checkJSONBody(exchange)
+        try Platform.check(exchange.query["platform"])
+        let asked = exchange.query["name"].flatMap { $0.isEmpty ? nil : $0 }
+        let name = try asked.map { text throws(DockerError) in try ContainerName.parse(text) }
+        let body = try JSON.parse(
+            try await exchange.body(upTo: exchange.limits.createBytes), depth: exchange.limits.jsonDepth)
+        let request = try CreateRequest(body: body)
+        guard try await backend.store.image(request.image.canonical) != nil else {
+            throw DockerError(.notFound, "No such image: \(request.image.familiar)")
+        }
+        let uid = try await commit(request, name: name)
+        return .json(["Id": .string(uid.text), "Warnings": .strings(request.warnings)], status: .created)
+    }
+
+    private func commit(_ request: CreateRequest, name: RecordName?) async throws -> UID {
+        var generator = SystemRandomNumberGenerator()
+        let uid = UID(using: &generator)
+        for attempt in 0..<Backend.conflictRetries {
+            guard let tried = name ?? ContainerName.random(attempt: attempt, using: &generator) else { break }
+            let record = request.record(name: tried, uid: uid, at: backend.clock())
+            do throws(StoreError) {
+                try await backend.store.commit(Transaction(origin: .user, [.create(record)]))
+                return uid
+            } catch {
+                if case .nameTaken = error.code, name == nil { continue }
+                throw error
+            }
+        }
+        throw DockerError(.internalServerError, "no free name was found; give one with --name")
+    }
+}
+
+/// The only kind of worker that Azure offers for Linux Function Apps (Azure docs, App Service custom containers: x86-64 images).
+enum Platform {
+    /// Accepts an absent platform and linux/amd64 in its spellings.
+    static func check(_ text: String?) throws(DockerError) {
+        guard let text, !text.isEmpty else { return }
+        let accepted: Set = ["linux", "linux/amd64", "linux/x86_64", "linux/x86-64", "amd64", "x86_64"]
+        guard accepted.contains(text.lowercased()) else {
+            throw .badParameter("platform \(text) is not available: Function Apps run linux/amd64 containers")
+        }
+    }
+}

@@ -1,0 +1,100 @@
+import AgentLink
+import DesiredState
+import HTTPTypes
+import HummingbirdCore
+import NIOConcurrencyHelpers
+import NIOCore
+
+extension DockerAPI {
+    /// `GET /containers/{id}/logs`: all runs of the container, in order.
+    func logs(_ exchange: Exchange, _ reference: String, _ version: DockerVersion) async throws -> Response {
+        let query = try LogQuery(exchange.query)
+        let record = try await find(reference)
+        let isNamed = version >= DockerVersion(major: 1, minor: 42)
+        let reply = LogReply(backend: backend, record: record, keys: record.outputKeys, query: query)
+        return reply.response(
+            exchange, contentType: isNamed ? StreamFrame.multiplexedType : StreamFrame.rawType)
+    }
+}
+
+/// The logs of some runs of a record as one stream of frames.
+struct LogReply: Sendable {
+    let backend: Backend
+    let record: FunctionApp
+    let keys: [OutputKey]
+    let query: LogQuery
+
+    func response(_ exchange: Exchange, contentType: String) -> Response {
+        Response(
+            status: .ok, headers: [.contentType: contentType],
+            body: .init { writer in
+                do {
+                    try await exchange.untilHangUp { try await write(to: exchange) }
+                } catch let error as AgentError {
+                    // The head is out: Docker's way to say that the rest is missing.
+                    try await exchange.write(StreamFrame.encode(.systemError, "Error grabbing logs: \(error)"))
+                }
+                try await writer.finish(nil)
+            })
+    }
+
+    /// Two passes when only the last lines are wanted: the first one counts, so that nothing needs to be kept.
+    private func write(to exchange: Exchange) async throws {
+        var skip = 0
+        if let tail = query.tail {
+            let counter = LineFilter(query, skip: 0)
+            for key in keys { try await backend.readOutput(key) { _ = counter.lines($0) } }
+            _ = counter.finish()
+            skip = max(0, counter.count - tail)
+        }
+        let filter = LineFilter(query, skip: skip)
+        let sink: Backend.OutputSink = { chunk in
+            for line in filter.lines(chunk) { try await exchange.write(query.frame(line)) }
+        }
+        let openRun = query.follows && record.hasOpenRun ? record.attachableRun : nil
+        for key in keys where key.run != openRun { try await backend.readOutput(key, to: sink) }
+        if let openRun { try await backend.followOutput(record.uid, run: openRun, to: sink) }
+        for line in filter.finish() { try await exchange.write(query.frame(line)) }
+    }
+}
+
+/// Chooses lines. Used by one task at a time, and locked because that task may change.
+private final class LineFilter: Sendable {
+    private struct State {
+        var assembler = LineAssembler()
+        var count = 0
+    }
+
+    private let query: LogQuery
+    private let skip: Int
+    private let state = NIOLockedValueBox(State())
+
+    init(_ query: LogQuery, skip: Int) {
+        self.query = query
+        self.skip = skip
+    }
+
+    /// Lines that matched, the skipped ones included.
+    var count: Int { state.withLockedValue { $0.count } }
+
+    func lines(_ chunk: OutputChunk) -> [LogLine] {
+        guard let stream = query.selection.stream(of: chunk) else { return [] }
+        return state.withLockedValue { state in
+            let lines = state.assembler.add(
+                query.selection.payload(of: chunk), stream, at: chunk.timestampNanoseconds)
+            return select(lines, &state)
+        }
+    }
+
+    func finish() -> [LogLine] {
+        state.withLockedValue { state in select(state.assembler.finish(), &state) }
+    }
+
+    private func select(_ lines: [LogLine], _ state: inout State) -> [LogLine] {
+        lines.filter { line in
+            guard query.contains(line) else { return false }
+            state.count += 1
+            return state.count > skip
+        }
+    }
+}

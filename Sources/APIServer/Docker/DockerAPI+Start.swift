@@ -1,0 +1,81 @@
+import DesiredState
+import HTTPTypes
+import HummingbirdCore
+
+extension DockerAPI {
+    /// `POST /containers/{id}/start`: asks for one more run, and answers when the agent has confirmed it, or with the reason why it cannot. There is no
+    /// time limit but the client's patience; a client that hangs up cancels nothing.
+    func start(_ exchange: Exchange, _ reference: String) async throws -> Response {
+        let uid = try await find(reference).uid
+        return try await exchange.untilHangUp { try await start(uid, reference) }
+    }
+
+    func start(_ uid: UID, _ reference: String) async throws -> Response {
+        let asked = try await backend.update(uid) { record in
+            guard !record.isBeingDeleted else {
+                throw DockerError(.conflict, "container is marked for removal and cannot be started")
+            }
+            if record.hasOpenRun { return ([], (run: record.attachableRun, isNew: false)) }
+            let (changed, run) = record.requestingRun()
+            return ([.replace(changed, ifRevision: record.metadata.resourceVersion)], (run: run, isNew: true))
+        }
+        let (run, isNew) = asked.result
+        let verdict = try await backend.wait(for: uid) { record in
+            if let record { return StartVerdict(record, run: run) }
+            guard let last = try await backend.lastForm(of: uid, since: asked.revision) else {
+                throw DockerError.noSuchContainer(reference)
+            }
+            return StartVerdict(last, run: run) ?? .refused(.removedBeforeStart)
+        }
+        if case .refused(let error) = verdict { throw error }
+        return Response(status: isNew ? .noContent : .notModified)
+    }
+}
+
+/// What became of a requested run.
+enum StartVerdict: Hashable, Sendable {
+    case started
+    case refused(DockerError)
+
+    /// `nil` while it is not decided.
+    init?(_ record: FunctionApp, run: Int) {
+        guard let attempt = record.lastAttempt(ofRun: run) else {
+            if record.lastRunNumber > run { return nil }
+            if record.isBeingDeleted {
+                self = .refused(.removedBeforeStart)
+            } else if record.status.observedGeneration >= record.metadata.generation,
+                let stalled = record.status[.stalled], stalled.status == .true
+            {
+                self = .refused(.cannotStart(stalled, record))
+            } else {
+                return nil
+            }
+            return
+        }
+        switch attempt.outcome {
+        case .startFailed:
+            let text = RunResult(attempt, spec: record.spec)?.explanation ?? "the container did not start"
+            self = .refused(.badParameter(text))
+        case .unknown, .lost:
+            let text = RunResult(attempt, spec: record.spec)?.explanation ?? "the run's outcome is unknown"
+            self = .refused(DockerError(.internalServerError, text))
+        case .succeeded, .failed, .deadlineExceeded: self = .started
+        case nil:
+            guard attempt.startedAt != nil else { return nil }
+            self = .started
+        }
+    }
+}
+
+extension DockerError {
+    static let removedBeforeStart = DockerError(.conflict, "the container was removed before it was started")
+
+    /// The condition that says most: why the site is not there or not ready, else why nothing happens.
+    static func cannotStart(_ stalled: Condition, _ record: FunctionApp) -> DockerError {
+        let blocking = [ConditionType.provisioned, .ready].compactMap { record.status[$0] }.first {
+            $0.status == .false && !$0.message.isEmpty
+        }
+        let message = stalled.message.isEmpty ? blocking?.message ?? stalled.reason : stalled.message
+        return DockerError(.internalServerError, message)
+    }
+}

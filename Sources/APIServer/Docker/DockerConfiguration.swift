@@ -1,0 +1,40 @@
+import DesiredState
+
+/// What Docker's clients said at create and expect to see again, kept verbatim in an annotation of the record.
+///
+/// The environment is left out: it is in the record's spec, and secrets have one place.
+struct DockerConfiguration: Hashable, Sendable {
+    static let annotation = "docker.skls.dev/config"
+
+    let config: JSON
+    let hostConfig: JSON
+
+    init(createBody: JSON) {
+        config = createBody.removing(["HostConfig", "NetworkingConfig", "Env"])
+        hostConfig = createBody["HostConfig"] ?? .object([])
+    }
+
+    /// Of a record that came another way there is nothing; of a damaged annotation neither, since it only serves to be shown.
+    init(_ record: FunctionApp) {
+        let text = record.metadata.annotations[DockerConfiguration.annotation]
+        // The parse error is lost: nothing but the display depends on it.
+        let value = text.flatMap { try? JSON.parse($0) }
+        config = value?["Config"] ?? .object([])
+        hostConfig = value?["HostConfig"] ?? .object([])
+    }
+
+    var text: String { (["Config": config, "HostConfig": hostConfig] as JSON).text }
+
+    /// Docker's default is TERM.
+    var stopSignal: String? {
+        guard case .string(let text)? = config["StopSignal"], !text.isEmpty else { return nil }
+        return text
+    }
+
+    var stopTimeoutSeconds: Int? { config["StopTimeout"]?.integer.flatMap { Int(exactly: $0) } }
+
+    /// The input is closed when the first client that attaches to it leaves. Records that were not made by Docker's clients are used like that, too.
+    var closesInputWithClient: Bool {
+        if case .bool(let value)? = config["StdinOnce"] { value } else { true }
+    }
+}

@@ -1,0 +1,105 @@
+import DesiredState
+import Foundation
+import HTTPTypes
+import HummingbirdCore
+import NIOCore
+import NIOFoundationCompat
+
+extension RecordsAPI {
+    /// `GET …?watch=1[&resourceVersion=N]`: JSON lines of `{type, object}`, each record once in its newest form, from the revision on. Without a revision
+    /// everything that exists comes first, as added. A quiet watch sends a bookmark from time to time: a sign of life with the revision reached.
+    func watch(_ exchange: Exchange) async throws -> Response {
+        let start: Revision
+        let first: ByteBuffer
+        if let text = exchange.query["resourceVersion"], !text.isEmpty {
+            guard let revision = Revision(codedText: text) else {
+                throw RecordsError(.badRequest, "resourceVersion must be a number, not \"\(text)\"")
+            }
+            // Answers 410 while there is still a status to answer with.
+            let changes = try await backend.store.changes(since: revision)
+            (start, first) = (changes.revision, try WatchLines.encode(changes.changes))
+        } else {
+            let list = try await backend.store.list(includingDeleted: true)
+            (start, first) = (list.revision, try WatchLines.encode(added: list.records))
+        }
+        return Response(
+            status: .ok, headers: [.contentType: "application/json"],
+            body: .init { writer in
+                try await exchange.write(first)
+                do {
+                    try await exchange.untilHangUp { try await follow(from: start, exchange) }
+                } catch let error as StoreError {
+                    var line = (["type": "ERROR", "object": RecordsError(error).json] as JSON).buffer
+                    line.writeStaticString("\n")
+                    try await exchange.write(line)
+                }
+                try await writer.finish(nil)
+            })
+    }
+
+    /// Goes on until it is cancelled, or throws `compacted` when the client reads so slowly that changes were forgotten meanwhile.
+    private func follow(from start: Revision, _ exchange: Exchange) async throws {
+        let (news, continuation) = AsyncStream.makeStream(of: News.self, bufferingPolicy: .bufferingNewest(1))
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            defer { group.cancelAll() }
+            let commits = backend.store.changes.subscribeToAll()
+            group.addTask {
+                for await _ in commits { continuation.yield(.committed) }
+            }
+            group.addTask {
+                while true {
+                    try await Task.sleep(for: exchange.limits.bookmarkInterval)
+                    continuation.yield(.bookmarkIsDue)
+                }
+            }
+            continuation.yield(.committed)
+            var reached = start
+            for await item in news {
+                // Either may have pushed the other out of the stream, so both do both.
+                let changes = try await backend.store.changes(since: reached)
+                reached = changes.revision
+                if !changes.changes.isEmpty {
+                    try await exchange.write(try WatchLines.encode(changes.changes))
+                } else if item == .bookmarkIsDue {
+                    try await exchange.write(WatchLines.bookmark(reached))
+                }
+            }
+            throw CancellationError()
+        }
+    }
+
+    private enum News: Sendable {
+        case committed, bookmarkIsDue
+    }
+}
+
+enum WatchLines {
+    static func encode(_ changes: [RecordChange]) throws -> ByteBuffer {
+        try encode(changes.map { ($0.kind, $0.record) })
+    }
+
+    static func encode(added records: [FunctionApp]) throws -> ByteBuffer {
+        try encode(records.map { (.added, $0) })
+    }
+
+    private static func encode(_ changes: [(kind: RecordChange.Kind, record: FunctionApp)]) throws -> ByteBuffer {
+        var lines = ByteBuffer()
+        let encoder = RecordsAPI.encoder
+        for change in changes {
+            lines.writeString("{\"type\":\"\(change.kind.rawValue)\",\"object\":")
+            lines.writeData(try encoder.encode(change.record))
+            lines.writeStaticString("}\n")
+        }
+        return lines
+    }
+
+    static func bookmark(_ revision: Revision) -> ByteBuffer {
+        let object: JSON = [
+            "apiVersion": .string(FunctionApp.apiVersion), "kind": .string(FunctionApp.kind),
+            "metadata": ["resourceVersion": .string(revision.codedText)],
+        ]
+        var line = (["type": "BOOKMARK", "object": object] as JSON).buffer
+        line.writeStaticString("\n")
+        return line
+    }
+}

@@ -1,0 +1,36 @@
+package struct APIServerConfiguration: Sendable {
+    /// Bounds, each with its reason; the defaults serve every client that was tried.
+    package struct Limits: Sendable {
+        /// All header fields of a request. Registry credentials travel in headers and take some KiB.
+        package var headerBytes = 64 << 10
+        package var headerCount = 128
+        /// Body of `containers/create`. The largest that clients send hold certificates in the environment, some 100 KiB.
+        package var createBytes = 4 << 20
+        /// Nesting of a JSON body. Docker's own bodies have 6 levels; deep ones would exhaust the parser's stack.
+        package var jsonDepth = 64
+        /// A connection without a request, or in the middle of one, is closed after so long. A request that is being answered has no limit:
+        /// attach, logs, wait and watch last as long as the container.
+        package var idleTimeout: Duration = .seconds(120)
+        /// Connections at one time; each `docker run` holds three. More would use up the process's file descriptors, and are closed at once.
+        package var connections = 4096
+        /// How long `rm` waits for the site to be gone.
+        package var removeWait: Duration = .seconds(30)
+        /// How long `stop` waits beyond the grace period, for the result to come back.
+        package var stopMargin: Duration = .seconds(30)
+        /// Between two signs of life on a quiet watch.
+        package var bookmarkInterval: Duration = .seconds(30)
+
+        package init() {}
+    }
+
+    /// At most 100 bytes or so: the kernel takes 107 for a socket's path, and it is made under a longer name first.
+    package var socketPath: String
+    /// Of this software.
+    package var version: String
+    package var limits = Limits()
+
+    package init(socketPath: String, version: String) {
+        self.socketPath = socketPath
+        self.version = version
+    }
+}

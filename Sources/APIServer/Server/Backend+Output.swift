@@ -1,0 +1,93 @@
+import AgentLink
+import DesiredState
+import NIOConcurrencyHelpers
+
+extension FunctionApp {
+    /// The run that is open, or else the next one: what somebody who attaches now will see.
+    var attachableRun: Int {
+        let lastIsOpen = status.runs.last?.attempts.last.map { $0.outcome == nil } ?? false
+        return lastIsOpen ? lastRunNumber : lastRunNumber + 1
+    }
+
+    /// All attempts in order, with the names of their logs.
+    var outputKeys: [OutputKey] {
+        status.runs.flatMap { run in
+            run.attempts.indices.map { OutputKey(uid: uid.text, run: run.number, attempt: $0 + 1) }
+        }
+    }
+}
+
+extension Backend {
+    typealias OutputSink = @Sendable (OutputChunk) async throws -> Void
+
+    /// What an attempt has written so far.
+    func readOutput(_ key: OutputKey, to sink: OutputSink) async throws {
+        for try await chunk in try output.read(key) { try await sink(chunk) }
+    }
+
+    /// Where the log ends now.
+    func outputEnd(_ key: OutputKey) async throws -> UInt64 {
+        var position: UInt64 = 0
+        for try await chunk in try output.read(key) { position = chunk.position }
+        return position
+    }
+
+    /// Hands over the output of a run, which may not have begun yet, until all of it was handed over. A record that is removed meanwhile changes
+    /// nothing: who reads a log gets it whole.
+    func followOutput(_ uid: UID, run: Int, from start: UInt64 = 0, to sink: @escaping OutputSink) async throws {
+        var attempt = 1
+        var start = start
+        while true {
+            let key = OutputKey(uid: uid.text, run: run, attempt: attempt)
+            // The order matters: a log that is followed before its record is seen alive tells the follower when it is removed.
+            let chunks = try output.follow(key, from: start)
+            guard let record = try await store.load(uid)?.record, !record.isBeingDeleted || record.hasOpenRun else {
+                return try await readOutput(key, to: sink)
+            }
+            try await follow(chunks, key, of: uid, from: start, to: sink)
+            let attempts = try await store.load(uid)?.record.status.runs.last { $0.number == run }?.attempts.count
+            guard let attempts, attempts > attempt else { return }
+            attempt += 1
+            start = 0
+        }
+    }
+
+    private enum FollowEvent: Sendable {
+        case drained
+        /// The attempt's outcome is known, or the record is gone.
+        case ended(isGone: Bool)
+    }
+
+    /// Ends with the log's seal; or, when the attempt ended without one (nobody knows what else it wrote), with what there is.
+    private func follow(
+        _ chunks: OutputChunks, _ key: OutputKey, of uid: UID, from start: UInt64, to sink: @escaping OutputSink
+    ) async throws {
+        let position = NIOLockedValueBox(start)
+        let isCut = try await withThrowingTaskGroup(of: FollowEvent.self) { group in
+            group.addTask {
+                for try await chunk in chunks {
+                    try await sink(chunk)
+                    position.withLockedValue { $0 = chunk.position }
+                }
+                return .drained
+            }
+            group.addTask {
+                try await wait(for: uid) { record in
+                    guard let record else { return .ended(isGone: true) }
+                    let attempts = record.status.runs.last { $0.number == key.run }?.attempts ?? []
+                    let isOver = attempts.count >= key.attempt && attempts[key.attempt - 1].outcome != nil
+                    return isOver || record.lastRunNumber > key.run ? .ended(isGone: false) : nil
+                }
+            }
+            defer { group.cancelAll() }
+            while let event = try await group.next() {
+                guard case .ended(let isGone) = event else { return false }
+                if !isGone, try !output.isSealed(key) { return true }
+            }
+            return false
+        }
+        try Task.checkCancellation()
+        guard isCut else { return }
+        for try await chunk in try output.read(key, from: position.withLockedValue { $0 }) { try await sink(chunk) }
+    }
+}

@@ -1,0 +1,40 @@
+import HummingbirdCore
+import Logging
+import NIOCore
+import NIOHTTP1
+import NIOHTTPTypes
+import NIOHTTPTypesHTTP1
+
+/// The pipeline of one connection: HTTP/1.1 with limits, idle time-out, and the way out of HTTP that attach needs.
+struct HTTPConnection: ServerChildChannel, HTTPChannelHandler {
+    typealias Value = NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>
+
+    let responder: HTTPChannelHandler.Responder
+    let limits: APIServerConfiguration.Limits
+
+    func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
+        channel.eventLoop.makeCompletedFuture {
+            var decoding = NIOHTTPDecoderLimitConfiguration()
+            decoding.maxHeaderFieldSize = limits.headerBytes
+            decoding.maxHeaderListSize = limits.headerBytes
+            decoding.maxHeaderFieldCount = limits.headerCount
+            let encoder = HTTPResponseEncoder()
+            // Bytes behind an upgrade request belong to the raw stream, hence `.forwardBytes`.
+            let decoder = ByteToMessageHandler(
+                HTTPRequestDecoder(leftOverBytesStrategy: .forwardBytes, limitConfiguration: decoding))
+            let codec = HTTP1ToHTTPServerCodec(secure: false)
+            let pipeline = channel.pipeline.syncOperations
+            try pipeline.addHandler(encoder)
+            try pipeline.addHandler(decoder)
+            try pipeline.addHandler(codec)
+            try pipeline.addHandler(HijackHandler(encoder: encoder, decoder: decoder, codec: codec))
+            try pipeline.addHandler(HTTPConnectionStateHandler(idleTimeout: limits.idleTimeout, logger: logger))
+            return try NIOAsyncChannel(
+                wrappingChannelSynchronously: channel, configuration: .init(isOutboundHalfClosureEnabled: true))
+        }
+    }
+
+    func handle(value: Value, logger: Logger) async {
+        await handleHTTP(asyncChannel: value, logger: logger)
+    }
+}

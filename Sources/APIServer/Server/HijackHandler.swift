@@ -1,0 +1,219 @@
+import HTTPTypes
+import NIOCore
+import NIOHTTP1
+import NIOHTTPTypes
+import NIOHTTPTypesHTTP1
+
+/// Sits behind the HTTP codec of one connection and can take the connection out of HTTP at any request.
+///
+/// Docker's attach turns the connection that carried an ordinary request into a raw stream. NIO's own upgrade handler decides at the first request of a
+/// connection and before routing, which pooled clients (docker-py) and errors before the upgrade do not survive; so this one waits to be told.
+/// States: HTTP → (`begin`) raw → closed. All methods run on the connection's event loop.
+final class HijackHandler: ChannelDuplexHandler {
+    typealias InboundIn = HTTPRequestPart
+    typealias InboundOut = HTTPRequestPart
+    typealias OutboundIn = HTTPResponsePart
+    typealias OutboundOut = HTTPResponsePart
+
+    private let encoder: HTTPResponseEncoder
+    private let decoder: ByteToMessageHandler<HTTPRequestDecoder>
+    private let codec: HTTP1ToHTTPServerCodec
+    private var context: ChannelHandlerContext?
+    private var isRaw = false
+    /// NIO's parser reads nothing behind a request that offered an upgrade, so its response must end the connection unless it becomes raw.
+    private var isParserStopped = false
+    private var closesAfterResponse = false
+    private var source: RawConnection.Inbound.Source?
+    /// The peer's end may come before, during or after the handlers are swapped.
+    private var isInputClosed = false
+    private var isSwapped = false
+    private var areReadsPaused = false
+    private var isReadPending = false
+
+    init(encoder: HTTPResponseEncoder, decoder: ByteToMessageHandler<HTTPRequestDecoder>, codec: HTTP1ToHTTPServerCodec)
+    {
+        self.encoder = encoder
+        self.decoder = decoder
+        self.codec = codec
+    }
+
+    /// Removes HTTP from the pipeline. Bytes that arrive meanwhile or were sent behind the request belong to the raw stream.
+    func begin() -> EventLoopFuture<RawConnection>? {
+        guard let context, !isRaw, context.channel.isActive else { return nil }
+        isRaw = true
+        let made = RawConnection.Inbound.makeSequence(
+            backPressureStrategy: .init(lowWatermark: 4, highWatermark: 16), finishOnDeinit: true,
+            delegate: HijackDelegate(handler: NIOLoopBound(self, eventLoop: context.eventLoop)))
+        source = made.source
+        let connection = RawConnection(inbound: made.sequence, channel: context.channel)
+        let pipeline = context.pipeline.syncOperations
+        let hold = HoldHandler()
+        do {
+            try pipeline.addHandler(hold, position: .before(decoder))
+            try pipeline.addHandler(RawInboundHandler(self), position: .before(self))
+        } catch {
+            return context.eventLoop.makeFailedFuture(error)
+        }
+        // The codec goes before the decoder: bytes the decoder still holds must reach the raw handler untouched.
+        return pipeline.removeHandler(codec).assumeIsolated()
+            .flatMap { pipeline.removeHandler(self.encoder) }
+            .flatMap { pipeline.removeHandler(self.decoder) }
+            .flatMapThrowing { hold.release(context: try pipeline.context(handler: hold)) }
+            .flatMap { pipeline.removeHandler(hold) }
+            .map {
+                self.isSwapped = true
+                if self.isInputClosed { self.finish() }
+                return connection
+            }
+            .nonisolated()
+    }
+
+    // MARK: inbound
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        finish()
+        self.context = nil
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        if !isRaw, case .head(let head) = unwrapInboundIn(data) {
+            isParserStopped = head.headerFields[.upgrade] != nil && head.headerFields[.connection] != nil
+        }
+        context.fireChannelRead(data)
+    }
+
+    fileprivate func rawRead(_ buffer: ByteBuffer) {
+        guard buffer.readableBytes > 0, let source else { return }
+        if case .stopProducing = source.yield(contentsOf: CollectionOfOne(buffer)) { areReadsPaused = true }
+    }
+
+    func read(context: ChannelHandlerContext) {
+        if isRaw && areReadsPaused { isReadPending = true } else { context.read() }
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if case .some(.inputClosed) = event as? ChannelEvent {
+            isInputClosed = true
+            if isRaw, isSwapped { finish() }
+        }
+        context.fireUserInboundEventTriggered(event)
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        finish()
+        context.fireChannelInactive()
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        if isRaw {
+            source?.finish(error)
+            source = nil
+        }
+        context.fireErrorCaught(error)
+    }
+
+    // MARK: outbound
+
+    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        if isRaw {
+            writeRaw(context: context, unwrapOutboundIn(data), promise: promise)
+        } else {
+            writeHTTP(context: context, data, promise: promise)
+        }
+    }
+
+    private func writeHTTP(context: ChannelHandlerContext, _ data: NIOAny, promise: EventLoopPromise<Void>?) {
+        switch unwrapOutboundIn(data) {
+        case .head(var head) where head.status.kind != .informational:
+            if isParserStopped { head.headerFields[.connection] = "close" }
+            closesAfterResponse = head.headerFields[.connection] == "close"
+            context.write(wrapOutboundOut(.head(head)), promise: promise)
+        case .end where closesAfterResponse:
+            context.writeAndFlush(data, promise: promise)
+            context.close(mode: .output, promise: nil)
+        default:
+            context.write(data, promise: promise)
+        }
+    }
+
+    private func writeRaw(
+        context: ChannelHandlerContext, _ part: HTTPResponsePart, promise: EventLoopPromise<Void>?
+    ) {
+        switch part {
+        case .head(let head):
+            var out = context.channel.allocator.buffer(capacity: 256)
+            out.writeString("HTTP/1.1 \(head.status.code) \(head.status.reasonPhrase)\r\n")
+            for field in head.headerFields { out.writeString("\(field.name.rawName): \(field.value)\r\n") }
+            out.writeString("\r\n")
+            context.writeAndFlush(NIOAny(out), promise: promise)
+        case .body(let buffer):
+            context.writeAndFlush(NIOAny(buffer), promise: promise)
+        case .end:
+            let written = promise ?? context.eventLoop.makePromise(of: Void.self)
+            context.writeAndFlush(NIOAny(ByteBuffer()), promise: written)
+            written.futureResult.assumeIsolated().whenComplete { _ in context.close(mode: .all, promise: nil) }
+        }
+    }
+
+    // MARK: the reader of the raw stream
+
+    fileprivate func produceMore() {
+        areReadsPaused = false
+        if isReadPending {
+            isReadPending = false
+            context?.read()
+        }
+    }
+
+    /// Nobody reads any more: what comes is dropped, so that the peer's end is still seen.
+    fileprivate func readerGone() {
+        source = nil
+        produceMore()
+    }
+
+    private func finish() {
+        source?.finish()
+        source = nil
+    }
+}
+
+@available(*, unavailable)
+extension HijackHandler: Sendable {}
+
+struct HijackDelegate: NIOAsyncSequenceProducerDelegate, Sendable {
+    let handler: NIOLoopBound<HijackHandler>
+    func produceMore() { handler.eventLoop.execute { handler.value.produceMore() } }
+    func didTerminate() { handler.eventLoop.execute { handler.value.readerGone() } }
+}
+
+/// Keeps new bytes away from the HTTP decoder while it is being removed: a peer may send them at any time.
+private final class HoldHandler: ChannelInboundHandler, RemovableChannelHandler {
+    typealias InboundIn = ByteBuffer
+    private var held: [NIOAny] = []
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        held.append(data)
+    }
+
+    func release(context: ChannelHandlerContext) {
+        for data in held { context.fireChannelRead(data) }
+        held = []
+    }
+}
+
+private final class RawInboundHandler: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+    private let hijack: HijackHandler
+
+    init(_ hijack: HijackHandler) {
+        self.hijack = hijack
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        hijack.rawRead(unwrapInboundIn(data))
+    }
+}
