@@ -143,18 +143,20 @@ let package = Package(
         .target(
             name: "Daemon",
             dependencies: [
-                "DesiredState", "AzureClient", "AgentProtocol", "AgentLink", "Controller", "APIServer",
-                "AzureSimulator",
+                "DesiredState", "AzureClient", "AgentProtocol", "AgentLink", "Controller", "APIServer", "AzureSimulator",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Logging", package: "swift-log"),
-                .product(name: "NIOConcurrencyHelpers", package: nio),
+                .product(name: "NIOCore", package: nio),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "SystemPackage", package: "swift-system"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ], swiftSettings: house),
         .executableTarget(
             name: "skls",
             dependencies: [
-                "Daemon", "RecordsClient",
+                "Daemon", "RecordsClient", "AzureSimulator", "DesiredState",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
             ], swiftSettings: house, linkerSettings: linking),
         .executableTarget(
             name: "sockerless-backend-azf",

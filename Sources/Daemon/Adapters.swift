@@ -32,7 +32,7 @@ struct AgentRunInput: RunInput {
 
     private func openRun(_ uid: UID, _ token: String) async throws(RunInputError) -> OpenRun {
         let stored: StoredRecord?
-        do {
+        do throws(StoreError) {
             stored = try await store.load(uid)
         } catch {
             throw RunInputError(.unreachable, error.description)
@@ -82,12 +82,15 @@ struct RegistryImageResolver: ImageResolver {
 
     func resolve(_ reference: ImageReference) async throws(ImageResolverError) -> ImageResolution {
         guard let registry else { return .unchecked }
-        do {
+        var generator = SystemRandomNumberGenerator()
+        do throws(AzureError) {
             let digest = try await registry.resolve(
-                repository: reference.path, reference: reference.digest ?? reference.tag ?? "latest")
+                repository: reference.path, reference: reference.digest ?? reference.tag ?? "latest",
+                correlationID: CorrelationID(GUID.random(using: &generator)))
             return digest.map { .found(digest: $0.rawValue) } ?? .notFound
         } catch {
-            throw ImageResolverError(description: error.description)
+            if error.code == .unauthorized { return .notFound }  // registries do not tell a private image from none
+            throw ImageResolverError(error.description)
         }
     }
 }

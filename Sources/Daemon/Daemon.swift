@@ -2,14 +2,15 @@ import AgentLink
 import APIServer
 import AsyncHTTPClient
 import AzureClient
-import AzureSimulator
+package import AzureSimulator
 import Controller
 import DesiredState
 import Foundation
 package import Logging
-import NIOConcurrencyHelpers
+import NIOCore
 import ServiceLifecycle
 import SystemPackage
+import UnixSignals
 
 /// The daemon: puts the parts together and runs them until it is told to stop, or one of them ends.
 package struct Daemon: Sendable {
