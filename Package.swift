@@ -60,8 +60,8 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOConcurrencyHelpers", package: nio),
                 .product(name: "NIOCore", package: nio),
-                .product(name: "NIOFoundationCompat", package: nio),
                 .product(name: "NIOHTTP1", package: nio),
+                .product(name: "NIOPosix", package: nio),
             ], swiftSettings: house),
         .target(name: "AgentProtocol", swiftSettings: house),
         .target(name: "CAgentSpawn"),
@@ -167,8 +167,17 @@ let package = Package(
         .testTarget(
             name: "DesiredStateTests", dependencies: ["DesiredState"], swiftSettings: house, linkerSettings: linking),
         .testTarget(
-            name: "AzureClientTests", dependencies: ["AzureClient", "AzureSimulator"], swiftSettings: house,
-            linkerSettings: linking),
+            name: "AzureClientTests",
+            dependencies: [
+                "AzureClient", "AzureSimulator",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOConcurrencyHelpers", package: nio),
+                .product(name: "NIOCore", package: nio),
+                .product(name: "NIOHTTP1", package: nio),
+                .product(name: "NIOPosix", package: nio),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ], swiftSettings: house, linkerSettings: linking),
         .testTarget(
             name: "AgentTests",
             dependencies: [
