@@ -64,7 +64,10 @@ package final class OutputStore: Sendable {
         try OutputFile.removeDirectory(directory(of: uid))
         let logs = live.withLockedValue { live in
             let keys = live.keys.filter { $0.uid == uid }
-            return keys.compactMap { live.removeValue(forKey: $0)?.log }
+            return keys.compactMap { key -> OutputLog? in
+                guard let entry = live.removeValue(forKey: key) else { return nil }
+                return entry.log
+            }
         }
         for log in logs { log.markRemoved() }
     }
@@ -73,7 +76,8 @@ package final class OutputStore: Sendable {
     private func log(for key: OutputKey) throws(AgentError) -> OutputLog {
         let path = try path(of: key)
         return live.withLockedValue { live in
-            if let log = live[key]?.log { return log }
+            // Not `live[key]?.log`: the compiler (6.3.1) reads a weak member behind optional chaining from freed memory.
+            if let entry = live[key], let log = entry.log { return log }
             let log = OutputLog(key: key, path: path) { [weak self] log in self?.forget(log) }
             live[key] = Live(log: log, id: ObjectIdentifier(log))
             return log
