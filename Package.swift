@@ -30,6 +30,7 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
@@ -59,11 +60,19 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOConcurrencyHelpers", package: nio),
                 .product(name: "NIOCore", package: nio),
-                .product(name: "NIOFoundationCompat", package: nio),
                 .product(name: "NIOHTTP1", package: nio),
+                .product(name: "NIOPosix", package: nio),
             ], swiftSettings: house),
         .target(name: "AgentProtocol", swiftSettings: house),
         .target(name: "CAgentSpawn"),
+        .target(
+            name: "AgentRuntime",
+            dependencies: [
+                "AgentProtocol", "CAgentSpawn",
+                .product(name: "NIOCore", package: nio),
+                .product(name: "NIOHTTP1", package: nio),
+                .product(name: "NIOPosix", package: nio),
+            ], swiftSettings: house),
         .target(
             name: "AgentLink",
             dependencies: [
@@ -80,8 +89,12 @@ let package = Package(
             dependencies: [
                 "DesiredState", "AzureClient", "AgentProtocol", "AgentLink",
                 .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "DequeModule", package: "swift-collections"),
+                .product(name: "HeapModule", package: "swift-collections"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOConcurrencyHelpers", package: nio),
+                .product(name: "NIOCore", package: nio),
+                .product(name: "NIOPosix", package: nio),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ], swiftSettings: house),
         .target(
@@ -130,43 +143,57 @@ let package = Package(
         .target(
             name: "Daemon",
             dependencies: [
-                "DesiredState", "AzureClient", "AgentProtocol", "AgentLink", "Controller", "APIServer",
-                "AzureSimulator",
+                "DesiredState", "AzureClient", "AgentProtocol", "AgentLink", "Controller", "APIServer", "AzureSimulator",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Logging", package: "swift-log"),
-                .product(name: "NIOConcurrencyHelpers", package: nio),
+                .product(name: "NIOCore", package: nio),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "SystemPackage", package: "swift-system"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ], swiftSettings: house),
         .executableTarget(
             name: "skls",
             dependencies: [
-                "Daemon", "RecordsClient",
+                "Daemon", "RecordsClient", "AzureSimulator", "DesiredState",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
             ], swiftSettings: house, linkerSettings: linking),
         .executableTarget(
             name: "sockerless-backend-azf",
             dependencies: ["Daemon", .product(name: "ArgumentParser", package: "swift-argument-parser")],
             swiftSettings: house, linkerSettings: linking),
         .executableTarget(
-            name: "skls-agent",
+            name: "skls-agent", dependencies: ["AgentRuntime"], swiftSettings: house, linkerSettings: agentLinking),
+        .testTarget(
+            name: "DesiredStateTests", dependencies: ["DesiredState"], swiftSettings: house, linkerSettings: linking),
+        .testTarget(
+            name: "AzureClientTests",
             dependencies: [
-                "AgentProtocol", "CAgentSpawn",
+                "AzureClient", "AzureSimulator",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOConcurrencyHelpers", package: nio),
                 .product(name: "NIOCore", package: nio),
                 .product(name: "NIOHTTP1", package: nio),
                 .product(name: "NIOPosix", package: nio),
-            ], swiftSettings: house, linkerSettings: agentLinking),
-        .testTarget(name: "DesiredStateTests", dependencies: ["DesiredState"], swiftSettings: house, linkerSettings: linking),
-        .testTarget(
-            name: "AzureClientTests", dependencies: ["AzureClient", "AzureSimulator"], swiftSettings: house,
-            linkerSettings: linking),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ], swiftSettings: house, linkerSettings: linking),
         .testTarget(
             name: "AgentTests",
             dependencies: [
-                "AgentProtocol", "AgentLink",
+                "AgentProtocol", "AgentRuntime", "AgentLink",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOConcurrencyHelpers", package: nio),
+                .product(name: "NIOCore", package: nio),
+                .product(name: "NIOHTTP1", package: nio),
+                .product(name: "NIOPosix", package: nio),
                 .product(name: "Subprocess", package: "swift-subprocess"),
+                .product(name: "SystemPackage", package: "swift-system"),
             ], swiftSettings: house, linkerSettings: linking),
-        .testTarget(name: "ControllerTests", dependencies: ["Controller"], swiftSettings: house, linkerSettings: linking),
+        .testTarget(
+            name: "ControllerTests", dependencies: ["Controller"], swiftSettings: house, linkerSettings: linking),
         .testTarget(
             name: "APIServerTests",
             dependencies: [
@@ -181,8 +208,15 @@ let package = Package(
             ], swiftSettings: house, linkerSettings: linking),
         .testTarget(
             name: "AzureSimulatorTests",
-            dependencies: ["AzureSimulator", .product(name: "AsyncHTTPClient", package: "async-http-client")],
-            swiftSettings: house, linkerSettings: linking),
+            dependencies: [
+                "AzureSimulator",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: nio),
+                .product(name: "NIOHTTP1", package: nio),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ], swiftSettings: house, linkerSettings: linking),
         .testTarget(
             name: "IntegrationTests",
             dependencies: ["Daemon", .product(name: "Subprocess", package: "swift-subprocess")],

@@ -16,7 +16,7 @@ struct ContainerState: Hashable, Sendable {
 
     /// What is asked for but not confirmed does not show: between `start` and the agent's word the container is what it was before.
     init(_ record: FunctionApp) {
-        let attempts = record.status.runs.compactMap(\.attempts.last)
+        let attempts = record.status.runs.compactMap(\.decidingAttempt)
         let shown = attempts.last { $0.startedAt != nil || $0.outcome != nil }
         startedAt = shown?.startedAt
         finishedAt = shown?.finishedAt
@@ -27,7 +27,7 @@ struct ContainerState: Hashable, Sendable {
             status = .removing
         } else if let shown {
             switch shown.outcome {
-            case nil: status = .running
+            case nil, .refused: status = .running
             // A command that could not be started leaves the container as created (moby v28, `daemon/start.go`).
             case .startFailed where attempts.allSatisfy({ $0.outcome == .startFailed }): status = .created
             case .startFailed, .succeeded, .failed, .deadlineExceeded, .unknown, .lost: status = .exited
@@ -53,7 +53,7 @@ struct RunResult: Hashable, Sendable {
 
     /// `nil` while the attempt is open.
     init?(_ attempt: AttemptStatus, spec: FunctionAppSpec) {
-        guard let outcome = attempt.outcome else { return nil }
+        guard let outcome = attempt.outcome, outcome != .refused else { return nil }
         let message = attempt.message.flatMap { $0.isEmpty ? nil : $0 }
         switch outcome {
         case .succeeded:
@@ -67,7 +67,7 @@ struct RunResult: Hashable, Sendable {
         case .deadlineExceeded:
             let text = "the run was ended by its time limit of \(spec.run.timeoutSeconds) seconds"
             (exitCode, explanation, isKnown) = (attempt.exitCode ?? 137, message ?? text, true)
-        case .unknown:
+        case .unknown, .refused:
             let text =
                 "nobody knows whether the command ran: the container was replaced before it confirmed the run, and it is not started twice"
             (exitCode, explanation, isKnown) = (RunResult.unknownExitCode, message ?? text, false)

@@ -60,7 +60,7 @@ enum StartVerdict: Hashable, Sendable {
             let text = RunResult(attempt, spec: record.spec)?.explanation ?? "the run's outcome is unknown"
             self = .refused(DockerError(.internalServerError, text))
         case .succeeded, .failed, .deadlineExceeded: self = .started
-        case nil:
+        case nil, .refused:
             guard attempt.startedAt != nil else { return nil }
             self = .started
         }

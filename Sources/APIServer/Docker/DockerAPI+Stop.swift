@@ -60,7 +60,7 @@ extension DockerAPI {
         let text = exchange.query["signal"].flatMap { $0.isEmpty ? nil : $0 } ?? "KILL"
         let signal = try Signal.parse(text)
         let record = try await find(reference)
-        guard let attempt = record.status.runs.last?.attempts.last, attempt.outcome == nil, attempt.startedAt != nil
+        guard let attempt = record.status.runs.last?.decidingAttempt, attempt.outcome == nil, attempt.startedAt != nil
         else { throw DockerError.notRunning(reference, uid: record.uid, action: "kill") }
         return try await exchange.untilHangUp {
             do throws(RunInputError) {

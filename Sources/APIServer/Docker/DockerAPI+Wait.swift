@@ -82,7 +82,7 @@ struct RunEnd: Hashable, Sendable {
     /// Of the last run; exit code 0 when there was none, as with Docker.
     init(lastOf record: FunctionApp?) {
         let results = record.map { record in
-            record.status.runs.compactMap(\.attempts.last).compactMap { RunResult($0, spec: record.spec) }
+            record.status.runs.compactMap(\.decidingAttempt).compactMap { RunResult($0, spec: record.spec) }
         }
         let result = results?.last
         exitCode = result?.exitCode ?? 0

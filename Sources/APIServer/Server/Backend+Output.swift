@@ -5,7 +5,7 @@ import NIOConcurrencyHelpers
 extension FunctionApp {
     /// The run that is open, or else the next one: what somebody who attaches now will see.
     var attachableRun: Int {
-        let lastIsOpen = status.runs.last?.attempts.last.map { $0.outcome == nil } ?? false
+        let lastIsOpen = status.runs.last?.decidingAttempt.map { $0.outcome == nil } ?? false
         return lastIsOpen ? lastRunNumber : lastRunNumber + 1
     }
 

@@ -64,7 +64,10 @@ package final class OutputStore: Sendable {
         try OutputFile.removeDirectory(directory(of: uid))
         let logs = live.withLockedValue { live in
             let keys = live.keys.filter { $0.uid == uid }
-            return keys.compactMap { live.removeValue(forKey: $0)?.log }
+            return keys.compactMap { key -> OutputLog? in
+                guard let entry = live.removeValue(forKey: key) else { return nil }
+                return entry.log
+            }
         }
         for log in logs { log.markRemoved() }
     }
@@ -73,7 +76,7 @@ package final class OutputStore: Sendable {
     private func log(for key: OutputKey) throws(AgentError) -> OutputLog {
         let path = try path(of: key)
         return live.withLockedValue { live in
-            // In two steps: `live[key]?.log` of a missing entry reads garbage in debug builds of Swift 6.3.1 (weak member of a struct).
+            // Not `live[key]?.log`: the compiler (6.3.1) reads a weak member behind optional chaining from freed memory.
             if let entry = live[key], let log = entry.log { return log }
             let log = OutputLog(key: key, path: path) { [weak self] log in self?.forget(log) }
             live[key] = Live(log: log, id: ObjectIdentifier(log))
@@ -84,7 +87,7 @@ package final class OutputStore: Sendable {
     /// Called as the object goes; by then another may have taken its place.
     private func forget(_ log: OutputLog) {
         live.withLockedValue { live in
-            if let entry = live[log.key], entry.id == ObjectIdentifier(log) { live[log.key] = nil }
+            if live[log.key]?.id == ObjectIdentifier(log) { live[log.key] = nil }
         }
     }
 

@@ -42,7 +42,7 @@ struct ManifestDecoder {
         guard let name = RecordName(text) else {
             note(
                 nameNode, "metadata.name",
-                "\"\(text)\" is no name: 2 to 255 of a-z A-Z 0-9 _ . - beginning with a letter or digit")
+                "\"\(text)\" is no name: 1 to 255 of a-z A-Z 0-9 _ . - beginning with a letter or digit")
             return nil
         }
         let revisionText = values["resourceVersion"].flatMap { string($0, at: "metadata.resourceVersion") }

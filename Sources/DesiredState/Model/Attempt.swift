@@ -57,6 +57,8 @@ package enum AttemptOutcome: String, Hashable, Sendable, Codable, CaseIterable {
     case unknown = "Unknown"
     /// Acknowledged, and the container's life ended before the result was seen.
     case lost = "Lost"
+    /// The container had been restarted before it was asked for the first time: nothing was run, and another attempt is safe.
+    case refused = "Refused"
 }
 
 /// A row committed before an effect on Azure. At most one per record: effects on one site are serial.

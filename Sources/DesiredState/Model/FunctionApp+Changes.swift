@@ -38,8 +38,8 @@ extension FunctionApp {
     /// A run was asked for and has not ended: an attempt is open, or the controller has not come to it yet.
     package var hasOpenRun: Bool {
         if spec.invocations > lastRunNumber { return true }
-        guard let attempt = status.runs.last?.attempts.last else { return false }
-        return attempt.outcome == nil
+        guard let run = status.runs.last else { return false }
+        return run.decidingAttempt?.outcome == nil
     }
 
     /// The record asked to run once more, and the number of that run. Call only without an open run.
@@ -57,8 +57,15 @@ extension FunctionApp {
         return record
     }
 
-    /// The last attempt of a run; `nil` before it was begun.
+    /// The attempt that decides about a run; `nil` before there is one.
     package func lastAttempt(ofRun number: Int) -> AttemptStatus? {
-        status.runs.last { $0.number == number }?.attempts.last
+        status.runs.last { $0.number == number }?.decidingAttempt
+    }
+}
+
+extension RunStatus {
+    /// The newest attempt that was not refused: a refused one ran nothing, and another one follows.
+    package var decidingAttempt: AttemptStatus? {
+        attempts.last { $0.outcome != .refused }
     }
 }

@@ -23,14 +23,15 @@ package struct UID: Hashable, Sendable, Comparable {
 }
 
 /// The name a user gives a record; unique among the records that are not being deleted.
-/// Docker's grammar for container names (moby v28, `daemon/names`: `[a-zA-Z0-9][a-zA-Z0-9_.-]+`), at most 255 bytes.
+/// Docker's grammar for container names (moby v28, `daemon/names`: `[a-zA-Z0-9][a-zA-Z0-9_.-]+`), but that one character is
+/// enough, at most 255 bytes.
 package struct RecordName: Hashable, Sendable, Comparable {
     package let text: String
 
     /// `nil` when the text is not in the grammar.
     package init?(_ text: some StringProtocol) {
         let bytes = text.utf8
-        guard (2...255).contains(bytes.count), let first = bytes.first, isAlphanumeric(first),
+        guard (1...255).contains(bytes.count), let first = bytes.first, isAlphanumeric(first),
             bytes.allSatisfy({
                 isAlphanumeric($0) || $0 == UInt8(ascii: "_") || $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: "-")
             })

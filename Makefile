@@ -1,0 +1,25 @@
+# The only entry points. `make demo` shows the main job, `make test` runs everything that CI runs.
+.PHONY: demo test bench format release build tools
+
+build: tools
+	swift build
+
+# What building and testing need beside Swift, git and make; installs it when it may, else says what to type.
+tools:
+	@scripts/install-tools
+
+demo: build
+	@scripts/demo
+
+test: tools
+	scripts/test
+
+bench: tools
+	swift build -c release
+	scripts/bench
+
+format:
+	swift format format -i -r --parallel Package.swift Sources Tests
+
+release: tools
+	swift build -c release

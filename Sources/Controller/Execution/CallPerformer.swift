@@ -1,0 +1,233 @@
+package import AgentLink
+import AgentProtocol
+package import AzureClient
+package import DesiredState
+import NIOConcurrencyHelpers
+
+/// Carries out the machine's calls. Decides nothing: each answer or error becomes the one result that says what happened.
+package struct CallPerformer: Sendable {
+    private let sites: any SitesAPI
+    private let agents: AgentClient
+    private let directory: AgentDirectory
+    private let output: OutputStore
+    private let clock: @Sendable () -> Instant
+    private let ids = NIOLockedValueBox(SystemRandomNumberGenerator())
+
+    /// How long a front end may hold a request while the container starts: Azure cuts at 230 s (functions-timeout-duration, read 2026-01).
+    private static let greetingTimeout: Duration = .seconds(240)
+
+    package init(
+        sites: any SitesAPI, agents: AgentClient, directory: AgentDirectory, output: OutputStore,
+        clock: @escaping @Sendable () -> Instant
+    ) {
+        self.sites = sites
+        self.agents = agents
+        self.directory = directory
+        self.output = output
+        self.clock = clock
+    }
+
+    /// `nil` when the task was cancelled: nothing is known then, and the next life of the daemon finds out.
+    func perform(_ call: Call) async -> CallResult? {
+        let correlationID = CorrelationID(ids.withLockedValue { GUID.random(using: &$0) })
+        switch call {
+        case .putSite(let design): return await put(design, correlationID)
+        case .readSite(let name):
+            return await azure { () async throws(AzureError) in
+                .siteRead(
+                    try await sites.getSite(try siteName(name), correlationID: correlationID).map(ObservedSite.init))
+            }
+        case .deleteSite(let name):
+            return await azure { () async throws(AzureError) in
+                switch try await sites.deleteSite(try siteName(name), correlationID: correlationID) {
+                case .deleted: .siteDeleted
+                case .absent: .siteWasAbsent
+                }
+            }
+        case .readContainerLog(let name):
+            return await azure { () async throws(AzureError) in
+                let log = try await sites.containerLogs(try siteName(name), correlationID: correlationID)
+                return .containerLogRead(StartDiagnosis(containerLog: log))
+            }
+        case .greetAgent(let address):
+            return await agent(address) { endpoint throws(AgentError) in
+                .agentGreeted(bootID: try await agents.hello(endpoint, timeout: CallPerformer.greetingTimeout).boot.hex)
+            }
+        case .postRun(let address, let bootID, let token, let spec):
+            return await postRun(address, bootID, token, spec)
+        case .followRun(let address, let bootID, let token, let key):
+            return await followRun(address, bootID, token, key)
+        case .stopRun(let address, let bootID, let token, let stop):
+            return await stopRun(address, bootID, token, stop)
+        }
+    }
+
+    /// All sites of the scope with the time before the first page was asked for.
+    func listSites() async -> ControllerEvent? {
+        let startedAt = clock()
+        let correlationID = CorrelationID(ids.withLockedValue { GUID.random(using: &$0) })
+        do throws(AzureError) {
+            return .listed(
+                startedAt: startedAt, try await sites.listSites(correlationID: correlationID).map(ObservedSite.init))
+        } catch {
+            return CallResult.Failure(error).map { .listFailed($0) }
+        }
+    }
+
+    // MARK: Azure
+
+    private func put(_ design: SiteDesign, _ correlationID: CorrelationID) async -> CallResult? {
+        guard let plan = design.plan.map(ResourceID.init) else {
+            return .failed(
+                .init(
+                    kind: .terminal(reason: "NoPlan"),
+                    message: "no plan is configured: name one in spec.hosting.plan or give the daemon --plan"))
+        }
+        guard let plan else {
+            return .failed(
+                .init(
+                    kind: .terminal(reason: "InvalidPlan"),
+                    message: "spec.hosting.plan is not a plan's resource id or name"))
+        }
+        let request = SiteRequest(
+            location: design.location, tags: design.tags, image: design.image,
+            appSettings: design.appSettings.map { SiteRequest.Setting(name: $0.name, value: Secret($0.value)) },
+            serverFarmID: plan)
+        return await azure { () async throws(AzureError) in
+            switch try await sites.putSite(try siteName(design.name), request, correlationID: correlationID) {
+            case .finished: .siteWritten
+            case .accepted(_, let retryAfter): .siteAccepted(retryAfter: retryAfter)
+            }
+        }
+    }
+
+    private func azure(_ body: () async throws(AzureError) -> CallResult) async -> CallResult? {
+        do throws(AzureError) {
+            return try await body()
+        } catch {
+            return CallResult.Failure(error).map { .failed($0) }
+        }
+    }
+
+    private func siteName(_ text: String) throws(AzureError) -> SiteName {
+        guard let name = SiteName(rawValue: text) else {
+            throw AzureError(code: .invalid, operation: .getSite, resource: text, message: "not a site name")
+        }
+        return name
+    }
+
+    // MARK: agents
+
+    private func postRun(_ address: AgentAddress, _ bootID: String, _ token: String, _ spec: FunctionAppSpec) async
+        -> CallResult?
+    {
+        let request = RunRequest(
+            arguments: spec.command + spec.args, environment: spec.env.map { $0.name + "=" + $0.value },
+            workingDirectory: spec.workingDir ?? "/", user: spec.user, opensStdin: spec.stdin,
+            timeoutSeconds: spec.run.timeoutSeconds)
+        return await agent(address) { endpoint throws(AgentError) in
+            let (boot, token) = try ids(bootID, token)
+            do throws(AgentError) {
+                let report = try await agents.startRun(endpoint, boot: boot, token: token, request: request)
+                // A command that ended already has output to be read first; one that never began has none.
+                return .runReported(
+                    RunReported(acknowledgedAt: clock(), result: report.state == .failed ? result(of: report) : nil))
+            } catch {
+                guard case .invalidRequest(let why) = error.code else { throw error }
+                let result = AttemptResult(outcome: .startFailed, exitCode: nil, finishedAt: clock(), message: why)
+                return .runReported(RunReported(acknowledgedAt: clock(), result: result))
+            }
+        }
+    }
+
+    private func followRun(_ address: AgentAddress, _ bootID: String, _ token: String, _ key: OutputKey) async
+        -> CallResult?
+    {
+        await agent(address) { endpoint throws(AgentError) in
+            let (boot, token) = try ids(bootID, token)
+            let writer = try output.writer(for: key)
+            let report = try await RunFollower(client: agents).follow(endpoint, boot: boot, token: token, into: writer)
+            return .runReported(RunReported(acknowledgedAt: clock(), result: result(of: report)))
+        }
+    }
+
+    private func stopRun(_ address: AgentAddress, _ bootID: String, _ token: String, _ stop: StopRequest) async
+        -> CallResult?
+    {
+        await agent(address) { endpoint throws(AgentError) in
+            let (boot, token) = try ids(bootID, token)
+            do throws(AgentError) {
+                try await agents.stop(
+                    endpoint, boot: boot, token: token, signal: stop.signal, grace: .seconds(stop.graceSeconds))
+            } catch {
+                // It is over already: what was wanted.
+                guard case .ended = error.code else { throw error }
+            }
+            return .stopSent
+        }
+    }
+
+    private func agent(
+        _ address: AgentAddress, _ body: (AgentEndpoint) async throws(AgentError) -> CallResult
+    ) async -> CallResult? {
+        guard let endpoint = directory.endpoint(of: address.uid, hostName: address.hostName) else {
+            return .agentNotReady(message: "the agent's address is not valid: \(address.hostName)")
+        }
+        do throws(AgentError) {
+            return try await body(endpoint)
+        } catch {
+            switch error.code {
+            case .cancelled: return nil
+            case .bootChanged(let boot): return .bootChanged(bootID: boot.hex)
+            case .unreachable, .notReady, .notProved, .timedOut, .stopping, .invalidReply:
+                return .agentNotReady(message: error.description)
+            case .unknownToken, .busy, .ended, .inputGap, .invalidRequest, .storage, .logSealed, .logRemoved:
+                return .failed(.init(kind: .transient, message: error.description))
+            }
+        }
+    }
+
+    private func ids(_ bootID: String, _ token: String) throws(AgentError) -> (BootID, RunToken) {
+        guard let boot = BootID(bootID), let token = RunToken(token) else {
+            throw AgentError(.invalidRequest("stored boot id or token is damaged"), operation: "read attempt")
+        }
+        return (boot, token)
+    }
+
+    private func result(of report: RunReport) -> AttemptResult {
+        let outcome: AttemptOutcome =
+            switch (report.state, report.reason) {
+            case (.failed, _): .startFailed
+            case (_, .deadline): .deadlineExceeded
+            default: report.exitCode == 0 ? .succeeded : .failed
+            }
+        let message = outcome == .deadlineExceeded ? "ended by run.timeoutSeconds" : report.message
+        return AttemptResult(outcome: outcome, exitCode: report.exitCode, finishedAt: clock(), message: message)
+    }
+}
+
+extension ObservedSite {
+    fileprivate init(_ site: Site) {
+        self.init(
+            name: site.name, resourceID: "\(site.resourceID)", hostName: site.defaultHostName ?? "", tags: site.tags,
+            state: site.state ?? "")
+    }
+}
+
+extension CallResult.Failure {
+    /// `nil` when the call was cancelled.
+    fileprivate init?(_ error: AzureError) {
+        let kind: CallFailure.Kind
+        var retryAfter = error.retryAfter
+        switch Disposition(error) {
+        case .cancelled: return nil
+        case .retryAfter(let delay):
+            kind = .transient
+            retryAfter = delay
+        case .outcomeUnknown: kind = .outcomeUnknown
+        case .waitForChange: kind = .terminal(reason: error.code.rawValue)
+        case .stop(let reason): kind = .terminal(reason: reason)
+        }
+        self.init(kind: kind, message: error.description, retryAfter: retryAfter)
+    }
+}

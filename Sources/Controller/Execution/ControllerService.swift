@@ -1,0 +1,149 @@
+package import AgentLink
+package import DesiredState
+package import Logging
+import NIOConcurrencyHelpers
+import NIOCore
+import NIOPosix
+import ServiceLifecycle
+
+/// The controller's life in the daemon: feeds the machine with what happens, and carries out what it asks for. Lock, step, unlock, run.
+package final class ControllerService: Service {
+    private struct State {
+        var machine: ControllerMachine
+        var timer: Scheduled<Void>?
+    }
+
+    private let store: any RecordStore
+    private let performer: CallPerformer
+    private let output: OutputStore
+    private let clock: @Sendable () -> Instant
+    private let logger: Logger
+    private let state: NIOLockedValueBox<State>
+    private let effects: AsyncStream<ControllerEffect>
+    private let continuation: AsyncStream<ControllerEffect>.Continuation
+    private let eventLoop: any EventLoop
+
+    package init(
+        store: any RecordStore, performer: CallPerformer, output: OutputStore, designer: SiteDesigner, seed: UInt64,
+        clock: @escaping @Sendable () -> Instant, logger: Logger
+    ) {
+        self.store = store
+        self.performer = performer
+        self.output = output
+        self.clock = clock
+        self.logger = logger
+        state = NIOLockedValueBox(State(machine: ControllerMachine(designer: designer, seed: seed)))
+        // Unbounded: the machine itself bounds what it asks for, and nothing it asks for may be dropped.
+        (effects, continuation) = AsyncStream.makeStream(of: ControllerEffect.self)
+        eventLoop = MultiThreadedEventLoopGroup.singleton.next()
+    }
+
+    /// The sites were seen once since the start.
+    package var hasObservedAzure: Bool {
+        state.withLockedValue { $0.machine.hasObservedAzure }
+    }
+
+    /// Ends on graceful shutdown; calls in flight are cancelled, and what they did is found out by the next life.
+    package func run() async throws {
+        try await cancelWhenGracefulShutdown {
+            let userChanges = self.store.changes.subscribeToUserChanges()
+            self.step(.started(try await self.store.allUIDs()))
+            await withDiscardingTaskGroup { group in
+                group.addTask {
+                    for await uids in userChanges {
+                        for uid in uids { self.step(.changed(uid)) }
+                    }
+                }
+                for await effect in self.effects {
+                    group.addTask { await self.perform(effect) }
+                }
+                group.cancelAll()
+            }
+        }
+        state.withLockedValue { $0.timer?.cancel() }
+    }
+
+    private func step(_ event: ControllerEvent) {
+        state.withLockedValue { state in
+            for effect in state.machine.handle(event, now: clock()) {
+                // Under the lock, so that effects leave in the order in which they were decided.
+                if case .setTimer(let instant) = effect {
+                    setTimer(&state, at: instant)
+                } else {
+                    continuation.yield(effect)
+                }
+            }
+        }
+    }
+
+    private func setTimer(_ state: inout State, at instant: Instant) {
+        state.timer?.cancel()
+        let delay = max(instant - clock(), .zero)
+        state.timer = eventLoop.scheduleTask(in: .nanoseconds(delay.wholeNanoseconds)) { self.step(.timerFired) }
+    }
+
+    private func perform(_ effect: ControllerEffect) async {
+        switch effect {
+        case .load(let uid):
+            do throws(StoreError) {
+                step(.loaded(uid, try await store.load(uid)))
+            } catch {
+                step(.loadFailed(uid, error))
+            }
+        case .commit(let uid, let transaction, let sealing, let facts):
+            await commit(uid, transaction, sealing: sealing, facts)
+        case .call(let uid, let id, let call, let facts):
+            guard let result = await performer.perform(call) else { return }
+            log(call, result, uid, facts)
+            step(.callFinished(uid, id, result))
+        case .listSites:
+            guard let event = await performer.listSites() else { return }
+            if case .listFailed(let failure) = event {
+                logger.warning("sites cannot be listed", metadata: ["reason": "\(failure.message)"])
+            }
+            step(event)
+        case .removeOutput(let uid):
+            do throws(AgentError) {
+                try output.remove(uid: uid.text)
+            } catch {
+                logger.warning("output was not removed", metadata: ["key": "\(uid.short)", "reason": "\(error)"])
+            }
+        case .setTimer: return  // set where it was decided
+        case .report(let uid, let facts, let message):
+            logger.error(
+                "the store failed",
+                metadata: ["key": "\(uid.short)", "rule": "\(facts.rule)", "reason": "\(message)"])
+        }
+    }
+
+    private func commit(_ uid: UID, _ transaction: Transaction, sealing: [OutputKey], _ facts: LogFacts) async {
+        do {
+            for key in sealing { try output.writer(for: key).seal() }
+            try await store.commit(transaction)
+            logger.debug("committed", metadata: metadata(uid, facts))
+            step(.committed(uid))
+        } catch let error as StoreError {
+            step(.commitFailed(uid, error))
+        } catch {
+            step(.commitFailed(uid, StoreError(.unavailable, "\(error)")))
+        }
+    }
+
+    private func log(_ call: Call, _ result: CallResult, _ uid: UID, _ facts: LogFacts) {
+        var metadata = metadata(uid, facts)
+        metadata["call"] = "\(call.kind.rawValue)"
+        switch result {
+        case .failed(let failure):
+            metadata["reason"] = "\(failure.message)"
+            logger.warning("a call failed", metadata: metadata)
+        case .agentNotReady(let message):
+            metadata["reason"] = "\(message)"
+            logger.debug("the agent did not answer", metadata: metadata)
+        default: logger.debug("called", metadata: metadata)
+        }
+    }
+
+    private func metadata(_ uid: UID, _ facts: LogFacts) -> Logger.Metadata {
+        ["key": "\(uid.short)", "generation": "\(facts.generation)", "rule": "\(facts.rule)"]
+    }
+}

@@ -1,0 +1,135 @@
+package import DesiredState
+
+/// What is known of a record's site, and since when. "Unknown" is never taken for "absent".
+package enum SiteObservation: Hashable, Sendable {
+    case unknown
+    case absent(asOf: Instant)
+    case present(ObservedSite, asOf: Instant)
+}
+
+package struct ObservedSite: Hashable, Sendable {
+    package var name: String
+    package var resourceID: String
+    package var hostName: String
+    package var tags: [String: String]
+    /// Azure's `properties.state`, such as `Running` or `Stopped`.
+    package var state: String
+
+    package init(name: String, resourceID: String, hostName: String, tags: [String: String], state: String) {
+        self.name = name
+        self.resourceID = resourceID
+        self.hostName = hostName
+        self.tags = tags
+        self.state = state
+    }
+
+    /// Values of our ownership tags; `nil` where the site does not carry them. Azure keeps the case of tag names but does not tell them apart by it.
+    package var instance: String? { tag(SiteTag.instance) }
+    package var uid: String? { tag(SiteTag.uid) }
+    package var designHash: String? { tag(SiteTag.designHash) }
+
+    func tag(_ name: String) -> String? {
+        tags[name] ?? tags.first { $0.key.lowercased() == name }?.value
+    }
+}
+
+/// Names of our tags, in lower case.
+package enum SiteTag {
+    package static let prefix = "skls-"
+    package static let managedBy = "skls-managed-by"
+    package static let instance = "skls-instance"
+    package static let uid = "skls-uid"
+    package static let designHash = "skls-hash"
+    package static let writer = "skls-writer"
+    /// Names of the tags that the record declared when the site was written, joined by commas: what is not among them is somebody else's.
+    package static let declared = "skls-declared-tags"
+}
+
+/// What is known of the agent in the site's container.
+package enum AgentObservation: Hashable, Sendable {
+    case unknown
+    /// It proved itself with this boot id.
+    case live(bootID: String)
+    /// It did not answer, or somebody else did.
+    case notReady(NotReady)
+}
+
+package struct NotReady: Hashable, Sendable {
+    /// Since when there was no answer.
+    package var since: Instant
+    package var message: String
+    /// What the container's log says about it; `nil` while it was not read for this failure.
+    package var diagnosis: StartDiagnosis?
+
+    package init(since: Instant, message: String, diagnosis: StartDiagnosis? = nil) {
+        self.since = since
+        self.message = message
+        self.diagnosis = diagnosis
+    }
+}
+
+/// Why a container does not start, read from the platform's own log.
+package enum StartDiagnosis: Hashable, Sendable {
+    /// Nothing in the log says that it cannot.
+    case none
+    /// The image cannot be had: it does not exist, or the pull was denied.
+    case imagePullFailed(message: String)
+}
+
+/// What the agent said last about the open attempt.
+package enum RunObservation: Hashable, Sendable {
+    /// The first request of this attempt was refused because the container had been restarted before: nothing was run, and no other request was sent.
+    case refused(bootID: String)
+    /// The agent has the attempt.
+    case acknowledged(at: Instant)
+    case ended(AttemptResult)
+}
+
+/// Calls of one record that may be in flight; at most one of each kind.
+package enum CallKind: String, Hashable, Sendable, CaseIterable, Comparable {
+    case putSite, readSite, deleteSite, readContainerLog, greetAgent, postRun, followRun, stopRun
+
+    package static func < (left: CallKind, right: CallKind) -> Bool { left.rawValue < right.rawValue }
+
+    /// Calls that change the site: while one is in flight nothing is decided about the site.
+    package var changesSite: Bool { self == .putSite || self == .deleteSite }
+}
+
+/// The newest failure of a kind of call, kept until a call of that kind succeeds or the record gets a new generation.
+package struct CallFailure: Hashable, Sendable {
+    package enum Kind: Hashable, Sendable {
+        /// May succeed by itself.
+        case transient
+        /// Whether it took effect is not known.
+        case outcomeUnknown
+        /// Stays so until somebody changes the record or Azure; tried again all the same, in the slowest lane.
+        case terminal(reason: String)
+    }
+
+    package var kind: Kind
+    package var message: String
+    /// How often in a row.
+    package var count: Int
+    /// Not called again before.
+    package var notBefore: Instant
+
+    package init(kind: Kind, message: String, count: Int, notBefore: Instant) {
+        self.kind = kind
+        self.message = message
+        self.count = count
+        self.notBefore = notBefore
+    }
+}
+
+/// What the record's site should be: its name, and the hash that its tag carries when it is as declared.
+package struct SiteIdentity: Hashable, Sendable {
+    package var name: String
+    package var designHash: String
+    package var instance: String
+
+    package init(name: String, designHash: String, instance: String) {
+        self.name = name
+        self.designHash = designHash
+        self.instance = instance
+    }
+}

@@ -1,0 +1,123 @@
+package import DesiredState
+
+/// All that a decision may depend on. Same input, same plan.
+package struct PlanInput: Hashable, Sendable {
+    package var now: Instant
+    package var record: FunctionApp
+    /// By run and number.
+    package var attempts: [Attempt]
+    package var intent: Intent?
+    package var identity: SiteIdentity
+    package var site: SiteObservation
+    package var agent: AgentObservation
+    /// About the open attempt only.
+    package var run: RunObservation?
+    package var inFlight: Set<CallKind>
+    package var failures: [CallKind: CallFailure]
+    /// A list of all sites is under way that will say what is there: single sites are not read meanwhile.
+    package var isListPending: Bool
+    /// The run that a stop was sent for, and how: not sent twice.
+    package var sentStop: StopRequest?
+
+    package init(
+        now: Instant, record: FunctionApp, attempts: [Attempt] = [], intent: Intent? = nil, identity: SiteIdentity,
+        site: SiteObservation = .unknown, agent: AgentObservation = .unknown, run: RunObservation? = nil,
+        inFlight: Set<CallKind> = [], failures: [CallKind: CallFailure] = [:], isListPending: Bool = false,
+        sentStop: StopRequest? = nil
+    ) {
+        self.now = now
+        self.record = record
+        self.attempts = attempts
+        self.intent = intent
+        self.identity = identity
+        self.site = site
+        self.agent = agent
+        self.run = run
+        self.inFlight = inFlight
+        self.failures = failures
+        self.isListPending = isListPending
+        self.sentStop = sentStop
+    }
+}
+
+/// What to do now, and when to look again.
+package struct Plan: Hashable, Sendable {
+    package var rule: RuleName
+    /// A sentence for people.
+    package var reason: String
+    /// In this order. What an action commits is committed before anything is called.
+    package var actions: [Action]
+    package var status: FunctionAppStatus
+    package var nextLook: NextLook
+}
+
+package enum NextLook: Hashable, Sendable {
+    case at(Instant)
+    /// Nothing but news can make a difference.
+    case onChange
+}
+
+package enum Action: Hashable, Sendable {
+    // Commits.
+    case settleIntent
+    case finishAttempt(token: String, AttemptResult)
+    case acknowledgeAttempt(token: String, at: Instant)
+    /// Ends a run that could not be begun.
+    case failRun(number: Int, message: String)
+    case removeFinalizer(Finalizer)
+    case markDeleted
+    case forget
+
+    // Calls; the first three and `openAttempt` commit an intent or attempt before.
+    case putSite
+    case deleteSite
+    /// Opens the attempt for this boot id and asks the agent to run it.
+    case openAttempt(run: Int, number: Int, bootID: String)
+    /// Asks the agent again for an attempt that is open: safe, since the same life of the container runs a token once.
+    case postRun(token: String)
+    case readSite
+    case greetAgent
+    case readContainerLog
+    case followRun(token: String)
+    case stopRun(token: String, StopRequest)
+
+    package var call: CallKind? {
+        switch self {
+        case .settleIntent, .finishAttempt, .acknowledgeAttempt, .failRun, .removeFinalizer, .markDeleted, .forget: nil
+        case .putSite: .putSite
+        case .deleteSite: .deleteSite
+        case .openAttempt, .postRun: .postRun
+        case .readSite: .readSite
+        case .greetAgent: .greetAgent
+        case .readContainerLog: .readContainerLog
+        case .followRun: .followRun
+        case .stopRun: .stopRun
+        }
+    }
+}
+
+/// Rules in the order in which they are asked; the first that applies decides.
+package enum RuleName: String, Hashable, Sendable, CaseIterable {
+    case operationInProgress
+    case forgetting
+    case endingRunBeforeDelete
+    case deletingSite
+    case runEnded
+    case runRefused
+    case runAcknowledged
+    case suspended
+    case createUnknown
+    case foreignOwner
+    case attemptLost
+    case runUnacknowledged
+    case stopAsked
+    case running
+    case unobserved
+    case absent
+    case drift
+    case startFailed
+    case starting
+    case notInvoked
+    case timeToLive
+    case steady
+}

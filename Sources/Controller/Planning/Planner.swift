@@ -1,0 +1,89 @@
+import DesiredState
+
+/// Decides what to do about one record.
+///
+/// Pure, total and quick: rules are asked in the order of `rules`, and the first that applies decides. The plan's actions are safe to decide twice:
+/// each is idempotent, or guarded by an attempt or an intent that is committed before it.
+package func plan(_ input: PlanInput) -> Plan {
+    let facts = Facts(input: input)
+    for rule in rules {
+        guard let decision = rule.decide(facts) else { continue }
+        return Plan(
+            rule: rule.name, reason: decision.reason, actions: decision.actions,
+            status: status(facts, after: decision, by: rule.name), nextLook: decision.nextLook)
+    }
+    let steady = Decision(reason: "nothing to do", nextLook: .onChange)
+    return Plan(
+        rule: .steady, reason: steady.reason, actions: [], status: status(facts, after: steady, by: .steady),
+        nextLook: steady.nextLook)
+}
+
+/// Bounds and periods of the planner.
+enum PlannerConstants {
+    /// A create whose outcome is unknown counts as failed when the site is absent so long after (DESIGN: an hour).
+    static let createSettlesAfter: Duration = .seconds(3600)
+    /// An open attempt whose agent has not been reached for so long is given up: its container cannot come back with the same boot id.
+    static let attemptGivenUpAfter: Duration = .seconds(900)
+    /// A deletion does not wait longer than this for an agent that does not answer.
+    static let deleteWaitsForAgent: Duration = .seconds(30)
+    /// Bound of attempts that a restarting container may refuse before the run counts as failed.
+    static let maximumRefusals = 8
+    /// How long a container may take to answer its first ping before the run counts as failed to start: Azure's own limit is 230 s
+    /// (App Service environment variables reference, WEBSITES_CONTAINER_START_TIME_LIMIT, read 2026-02), plus time to pull the image.
+    static let startLimit: Duration = .seconds(600)
+}
+
+/// What a rule makes of the facts.
+struct Decision: Hashable, Sendable {
+    var reason: String
+    var actions: [Action] = []
+    var nextLook: NextLook = .onChange
+    /// Set when nothing will get better by itself: becomes the condition Stalled.
+    var stalledReason: String?
+
+    /// The call, or the wait until its back-off is over; nothing while it is in flight.
+    static func call(_ action: Action, _ facts: Facts, reason: String) -> Decision {
+        guard let kind = action.call else { return Decision(reason: reason, actions: [action]) }
+        if facts.isInFlight(kind) { return Decision(reason: reason) }
+        let failure = facts.failure(kind)
+        var decision = Decision(reason: failure.map { reason + "; last try: " + $0.message } ?? reason)
+        if case .terminal(let why) = failure?.kind { decision.stalledReason = why }
+        if let instant = facts.waitUntil(kind) {
+            decision.nextLook = .at(instant)
+        } else {
+            decision.actions = [action]
+        }
+        return decision
+    }
+}
+
+/// One row of the table.
+struct Rule: Sendable {
+    let name: RuleName
+    /// `nil` when the rule does not apply.
+    let decide: @Sendable (Facts) -> Decision?
+}
+
+let rules: [Rule] = [
+    Rule(name: .operationInProgress, decide: operationInProgress),
+    Rule(name: .forgetting, decide: forgetting),
+    Rule(name: .endingRunBeforeDelete, decide: endingRunBeforeDelete),
+    Rule(name: .deletingSite, decide: deletingSite),
+    Rule(name: .runEnded, decide: runEnded),
+    Rule(name: .runRefused, decide: runRefused),
+    Rule(name: .runAcknowledged, decide: runAcknowledged),
+    Rule(name: .suspended, decide: suspended),
+    Rule(name: .createUnknown, decide: createUnknown),
+    Rule(name: .foreignOwner, decide: foreignOwner),
+    Rule(name: .attemptLost, decide: attemptLost),
+    Rule(name: .runUnacknowledged, decide: runUnacknowledged),
+    Rule(name: .stopAsked, decide: stopAsked),
+    Rule(name: .running, decide: running),
+    Rule(name: .unobserved, decide: unobserved),
+    Rule(name: .absent, decide: absent),
+    Rule(name: .drift, decide: drift),
+    Rule(name: .startFailed, decide: startFailed),
+    Rule(name: .starting, decide: starting),
+    Rule(name: .notInvoked, decide: notInvoked),
+    Rule(name: .timeToLive, decide: timeToLive),
+]

@@ -1,0 +1,104 @@
+import DesiredState
+
+/// The user wants no writes. Runs that are open are still followed, since that only reads.
+func suspended(_ facts: Facts) -> Decision? {
+    guard facts.record.spec.suspend, !facts.record.isBeingDeleted else { return nil }
+    guard let attempt = facts.openAttempt else { return Decision(reason: "spec.suspend is true") }
+    return settlement(of: attempt, facts)
+        ?? (attempt.acknowledgedAt == nil
+            ? Decision(reason: "spec.suspend is true") : driving(attempt, facts, stop: nil))
+}
+
+/// A create was sent and its outcome is not known: settled by reading, never by guessing.
+func createUnknown(_ facts: Facts) -> Decision? {
+    guard facts.hasUnsettledCreate, let intent = facts.input.intent else { return nil }
+    if facts.foreignSite != nil { return nil }
+    if case .present(_, let asOf) = facts.input.site, asOf >= intent.openedAt {
+        return Decision(reason: "the site is there", actions: [.settleIntent])
+    }
+    if facts.isAbsent(after: intent.openedAt) {
+        return .call(.putSite, facts, reason: "the site is not there; creating it again")
+    }
+    return .call(.readSite, facts, reason: "looking whether the site was created")
+}
+
+/// The site was written once, and what is there now is not known.
+func unobserved(_ facts: Facts) -> Decision? {
+    guard facts.input.intent != nil, !facts.isSiteKnown else { return nil }
+    if facts.isListPending { return Decision(reason: "waiting for the list of sites") }
+    return .call(.readSite, facts, reason: "looking at the site")
+}
+
+/// A site of that name carries other tags than ours. It is never touched.
+func foreignOwner(_ facts: Facts) -> Decision? {
+    guard let site = facts.foreignSite else { return nil }
+    return Decision(
+        reason: "the site \(site.name) does not carry this record's tags; it is left alone",
+        stalledReason: "ForeignOwner")
+}
+
+/// Every unsuspended record has a site.
+func absent(_ facts: Facts) -> Decision? {
+    guard facts.input.intent == nil || !facts.hasOwnSite else { return nil }
+    return .call(.putSite, facts, reason: "creating the site")
+}
+
+/// The site is not as declared. Not while an attempt is open: Azure would restart the container.
+func drift(_ facts: Facts) -> Decision? {
+    guard let site = facts.ownSite, site.designHash != facts.input.identity.designHash else { return nil }
+    return .call(.putSite, facts, reason: "the site differs from the record; writing it")
+}
+
+/// The container cannot start. A run that waits for it has failed; the site is looked at again now and then.
+func startFailed(_ facts: Facts) -> Decision? {
+    guard facts.needsAgent, let notReady = facts.notReady else { return nil }
+    let message: String
+    if case .imagePullFailed(let detail) = notReady.diagnosis {
+        message = detail
+    } else if facts.now - notReady.since >= PlannerConstants.startLimit {
+        message =
+            "the container did not answer for \(PlannerConstants.startLimit.components.seconds) s: \(notReady.message)"
+    } else {
+        return nil
+    }
+    if let pending = facts.pendingRun {
+        return Decision(
+            reason: message, actions: [.failRun(number: pending.run, message: message)], stalledReason: "StartFailed")
+    }
+    var decision = Decision.call(.greetAgent, facts, reason: message)
+    decision.stalledReason = "StartFailed"
+    return decision
+}
+
+/// The site is there, and its agent has not answered yet.
+func starting(_ facts: Facts) -> Decision? {
+    guard facts.needsAgent, facts.liveBootID == nil else { return nil }
+    var decision = Decision.call(.greetAgent, facts, reason: "waiting for the container to start")
+    if let notReady = facts.notReady, notReady.diagnosis == nil, !facts.isInFlight(.readContainerLog),
+        facts.waitUntil(.readContainerLog) == nil
+    {
+        decision.actions.append(.readContainerLog)
+    }
+    return decision.alsoLookingAtSite(facts)
+}
+
+/// All asked-for runs ended long enough ago.
+func timeToLive(_ facts: Facts) -> Decision? {
+    guard let seconds = facts.record.spec.run.ttlSecondsAfterFinished, facts.openAttempt == nil,
+        facts.pendingRun == nil,
+        !facts.record.isBeingDeleted, let finishedAt = facts.lastAttempt?.result?.finishedAt
+    else { return nil }
+    let due = finishedAt + .seconds(seconds)
+    if facts.now >= due { return Decision(reason: "its time to live is over", actions: [.markDeleted]) }
+    return Decision(reason: "finished; kept until its time to live is over", nextLook: .at(due))
+}
+
+extension Facts {
+    var hasOwnSite: Bool { ownSite != nil }
+
+    /// A run waits for the agent, or nobody has seen it answer yet. A site that was ready once and has nothing to run is not called:
+    /// that would wake it up and cost a request for each record.
+    var needsAgent: Bool {
+        hasOwnSite && (pendingRun != nil || openAttempt != nil || !record.status.isTrue(.ready))
+    }
+}

@@ -1,0 +1,118 @@
+package import AgentLink
+package import DesiredState
+
+/// What can happen to the controller.
+package enum ControllerEvent: Sendable {
+    /// The records that the store holds at start.
+    case started([UID])
+    /// A user wrote the record.
+    case changed(UID)
+    case loaded(UID, StoredRecord?)
+    case loadFailed(UID, StoreError)
+    case committed(UID)
+    case commitFailed(UID, StoreError)
+    case callFinished(UID, CallID, CallResult)
+    /// `startedAt`: before the first page was asked for.
+    case listed(startedAt: Instant, [ObservedSite])
+    case listFailed(CallResult.Failure)
+    case timerFired
+}
+
+/// What the controller wants done. Order matters only within `commit`: outputs are sealed before the transaction.
+package enum ControllerEffect: Sendable {
+    case load(UID)
+    case commit(UID, Transaction, sealing: [OutputKey], LogFacts)
+    case call(UID, CallID, Call, LogFacts)
+    case listSites
+    /// The record is forgotten; its output goes, too.
+    case removeOutput(UID)
+    /// Fire at this time; replaces the one before.
+    case setTimer(Instant)
+    /// Worth an operator's attention.
+    case report(UID, LogFacts, message: String)
+}
+
+package struct CallID: Hashable, Sendable {
+    package let number: UInt64
+}
+
+/// What every log line of a reconcile says.
+package struct LogFacts: Hashable, Sendable {
+    package let generation: Int64
+    package let rule: RuleName
+    package let reason: String
+}
+
+/// One request to Azure or to an agent, with all that it needs.
+package enum Call: Hashable, Sendable {
+    case putSite(SiteDesign)
+    case readSite(name: String)
+    case deleteSite(name: String)
+    case readContainerLog(name: String)
+    case greetAgent(AgentAddress)
+    case postRun(AgentAddress, bootID: String, token: String, FunctionAppSpec)
+    case followRun(AgentAddress, bootID: String, token: String, OutputKey)
+    case stopRun(AgentAddress, bootID: String, token: String, StopRequest)
+
+    package var kind: CallKind {
+        switch self {
+        case .putSite: .putSite
+        case .readSite: .readSite
+        case .deleteSite: .deleteSite
+        case .readContainerLog: .readContainerLog
+        case .greetAgent: .greetAgent
+        case .postRun: .postRun
+        case .followRun: .followRun
+        case .stopRun: .stopRun
+        }
+    }
+}
+
+/// Where a record's agent is reached.
+package struct AgentAddress: Hashable, Sendable {
+    package let uid: UID
+    package let hostName: String
+}
+
+package enum CallResult: Hashable, Sendable {
+    package struct Failure: Hashable, Sendable {
+        package var kind: CallFailure.Kind
+        package var message: String
+        package var retryAfter: Duration?
+
+        package init(kind: CallFailure.Kind, message: String, retryAfter: Duration? = nil) {
+            self.kind = kind
+            self.message = message
+            self.retryAfter = retryAfter
+        }
+    }
+
+    /// The write was answered with success; what is there now must be read.
+    case siteWritten
+    /// Azure works on it; worth reading after the time.
+    case siteAccepted(retryAfter: Duration?)
+    case siteRead(ObservedSite?)
+    case siteDeleted
+    /// There was nothing to delete.
+    case siteWasAbsent
+    case containerLogRead(StartDiagnosis)
+    case agentGreeted(bootID: String)
+    /// The agent has the attempt; with a result if that is known already.
+    case runReported(RunReported)
+    /// Another life of the container answered; nothing was run.
+    case bootChanged(bootID: String)
+    case stopSent
+    /// Not the agent answered, or nobody did.
+    case agentNotReady(message: String)
+    case failed(Failure)
+}
+
+package struct RunReported: Hashable, Sendable {
+    package var acknowledgedAt: Instant
+    package var result: AttemptResult?
+
+    package init(acknowledgedAt: Instant, result: AttemptResult? = nil) {
+        self.acknowledgedAt = acknowledgedAt
+        self.result = result
+    }
+}

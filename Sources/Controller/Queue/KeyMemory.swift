@@ -1,0 +1,211 @@
+import DesiredState
+
+/// What the machine knows of one record beside what the store holds: observations, calls in flight, failures. Lost at a restart, and learned again.
+struct KeyMemory {
+    private(set) var inFlight: [CallKind: CallID] = [:]
+    private var begunAt: [CallKind: Instant] = [:]
+    private var site = SiteObservation.unknown
+    private var agent = AgentObservation.unknown
+    /// About the attempt with this token.
+    private var run: (token: String, observation: RunObservation)?
+    private var openToken: String?
+    private var hostName: String?
+    private var failures: [CallKind: CallFailure] = [:]
+    private var sentStop: StopRequest?
+    private var stopBeingSent: StopRequest?
+    private var generation: Int64?
+    private var identity: SiteIdentity?
+    /// When a write of the site was answered last: a list that began before says nothing about it.
+    private var lastWriteAt: Instant?
+    private var lastPutSucceededAt: Instant?
+    /// Posts of the open attempt that were sent in this process, and whether an earlier process may have sent one.
+    private var postsSent = 0
+    private var mayHaveBeenPostedBefore = false
+
+    /// How long a site that was just written may answer 404 (azure-sdk practice: reads lag up to 30 s after a create).
+    static let readLag: Duration = .seconds(60)
+
+    // MARK: in
+
+    /// Takes in what a load brought. A new generation resets the back-off.
+    mutating func notice(_ stored: StoredRecord, designer: SiteDesigner) {
+        let record = stored.record
+        if generation != record.metadata.generation {
+            if generation != nil { failures = [:] }
+            generation = record.metadata.generation
+            identity = designer.identity(of: record)
+        }
+        hostName = record.status.site?.hostName ?? hostName
+        let open = stored.attempts.last { $0.isOpen }
+        if open?.token != openToken {
+            // Not opened by this process (see `isOpening`), so an earlier one may have asked for it.
+            forgetRun(openToken: open?.token, mayHaveBeenPosted: true)
+        }
+    }
+
+    /// The machine has committed this attempt, and no request for it was sent yet.
+    mutating func isOpening(token: String) {
+        forgetRun(openToken: token, mayHaveBeenPosted: false)
+    }
+
+    mutating func begins(_ call: Call, id: CallID, at now: Instant) {
+        inFlight[call.kind] = id
+        begunAt[call.kind] = now
+        if case .stopRun(_, _, _, let stop) = call { stopBeingSent = stop }
+    }
+
+    /// Takes in the answer to a call.
+    mutating func learn(
+        from result: CallResult, of kind: CallKind, now: Instant, using generator: inout some RandomNumberGenerator
+    ) {
+        inFlight[kind] = nil
+        if kind == .postRun { postsSent += 1 }
+        // What was asked before the site was written last may have been answered by the site as it was.
+        let isOutdated = lastWriteAt.map { written in begunAt[kind].map { $0 <= written } ?? false } ?? false
+        switch result {
+        case .siteWritten:
+            failures[kind] = nil
+            lastPutSucceededAt = now
+            wrote(now)
+        case .siteAccepted(let retryAfter):
+            failures[kind] = nil
+            wrote(now)
+            let waiting = CallResult.Failure(
+                kind: .transient, message: "Azure is working on it", retryAfter: retryAfter ?? .seconds(5))
+            fail(.readSite, waiting, now, &generator)
+        case .siteRead(let observed):
+            if !isOutdated { read(observed, now, &generator) }
+        case .siteDeleted:
+            failures[kind] = nil
+            lastPutSucceededAt = nil
+            wrote(now)
+        case .siteWasAbsent:
+            failures[kind] = nil
+            lastPutSucceededAt = nil
+            wrote(now)
+            site = .absent(asOf: now)
+        case .containerLogRead(let diagnosis):
+            guard case .notReady(var notReady) = agent, !isOutdated else { return }
+            notReady.diagnosis = diagnosis
+            agent = .notReady(notReady)
+            if diagnosis == .none {
+                // Read again while it lasts, but less and less often.
+                fail(kind, .init(kind: .transient, message: "nothing in the container's log says why"), now, &generator)
+            }
+        case .agentGreeted(let bootID):
+            failures[kind] = nil
+            if !isOutdated { isLive(bootID) }
+        case .runReported(let report):
+            failures[kind] = nil
+            guard let openToken else { return }
+            run = (openToken, report.result.map(RunObservation.ended) ?? .acknowledged(at: report.acknowledgedAt))
+        case .bootChanged(let bootID):
+            failures[kind] = nil
+            isLive(bootID)
+            if kind == .postRun, postsSent == 1, !mayHaveBeenPostedBefore, let openToken {
+                run = (openToken, .refused(bootID: bootID))
+            }
+        case .stopSent:
+            failures[kind] = nil
+            sentStop = stopBeingSent
+        case .agentNotReady(let message):
+            if !isOutdated { agentDidNotAnswer(message, kind, now, &generator) }
+        case .failed(let failure):
+            fail(kind, failure, now, &generator)
+            if kind.changesSite { wrote(now) }
+        }
+    }
+
+    /// A list of all sites is the newest look unless the site was written since. True when it says something new.
+    mutating func learn(listed: ObservedSite?, listStartedAt: Instant) -> Bool {
+        if inFlight.keys.contains(where: \.changesSite) { return false }
+        if let lastWriteAt, lastWriteAt >= listStartedAt { return false }
+        switch (site, listed) {
+        case (.unknown, nil), (.absent, nil): return false
+        case (.present(let known, let asOf), let listed):
+            guard asOf < listStartedAt else { return false }
+            guard let listed else {
+                // Lists lag behind; a read decides.
+                site = .unknown
+                return true
+            }
+            site = .present(listed, asOf: listStartedAt)
+            return known != listed
+        case (_, .some(let listed)):
+            site = .present(listed, asOf: listStartedAt)
+            return true
+        }
+    }
+
+    // MARK: out
+
+    func input(_ stored: StoredRecord, now: Instant, isListPending: Bool) -> PlanInput {
+        PlanInput(
+            now: now, record: stored.record, attempts: stored.attempts, intent: stored.intent,
+            identity: identity ?? SiteIdentity(name: "", designHash: "", instance: ""), site: site, agent: agent,
+            run: run.flatMap { $0.token == openToken ? $0.observation : nil }, inFlight: Set(inFlight.keys),
+            failures: failures, isListPending: isListPending, sentStop: sentStop)
+    }
+
+    // MARK: parts
+
+    /// Whatever was known of the site and its container is out of date.
+    private mutating func wrote(_ now: Instant) {
+        site = .unknown
+        agent = .unknown
+        lastWriteAt = now
+    }
+
+    private mutating func read(_ observed: ObservedSite?, _ now: Instant, _ generator: inout some RandomNumberGenerator)
+    {
+        if let observed {
+            failures[.readSite] = nil
+            site = .present(observed, asOf: now)
+        } else if let written = lastPutSucceededAt, now - written < KeyMemory.readLag {
+            fail(.readSite, .init(kind: .transient, message: "Azure does not show the new site yet"), now, &generator)
+        } else {
+            failures[.readSite] = nil
+            site = .absent(asOf: now)
+            agent = .unknown
+        }
+    }
+
+    private mutating func isLive(_ bootID: String) {
+        agent = .live(bootID: bootID)
+        failures[.readContainerLog] = nil
+    }
+
+    private mutating func forgetRun(openToken token: String?, mayHaveBeenPosted: Bool) {
+        openToken = token
+        run = nil
+        sentStop = nil
+        postsSent = 0
+        mayHaveBeenPostedBefore = mayHaveBeenPosted
+        failures[.postRun] = nil
+        failures[.followRun] = nil
+        failures[.stopRun] = nil
+    }
+
+    private mutating func agentDidNotAnswer(
+        _ message: String, _ kind: CallKind, _ now: Instant, _ generator: inout some RandomNumberGenerator
+    ) {
+        if case .notReady(var notReady) = agent {
+            notReady.message = message
+            if failures[.readContainerLog].map({ $0.notBefore <= now }) ?? false { notReady.diagnosis = nil }
+            agent = .notReady(notReady)
+        } else {
+            agent = .notReady(NotReady(since: now, message: message))
+        }
+        fail(kind, .init(kind: .transient, message: message), now, &generator)
+    }
+
+    private mutating func fail(
+        _ kind: CallKind, _ failure: CallResult.Failure, _ now: Instant, _ generator: inout some RandomNumberGenerator
+    ) {
+        let count = (failures[kind]?.count ?? 0) + 1
+        let backoff: Backoff =
+            if case .terminal = failure.kind { .terminal } else { kind.isToAzure ? .azure : .agent }
+        let delay = max(backoff.delay(afterFailures: count, using: &generator), failure.retryAfter ?? .zero)
+        failures[kind] = CallFailure(kind: failure.kind, message: failure.message, count: count, notBefore: now + delay)
+    }
+}

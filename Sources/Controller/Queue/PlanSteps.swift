@@ -1,0 +1,121 @@
+import AgentLink
+import DesiredState
+
+/// A plan taken apart: what is committed first, and what is called then.
+struct PlanSteps: Equatable {
+    /// `nil` when nothing needs to be written.
+    private(set) var transaction: Transaction?
+    private(set) var calls: [Call] = []
+    /// Logs of attempts that end with the commit: sealed before it, so that who sees the end can read to the end.
+    private(set) var sealedOutputs: [OutputKey] = []
+    private(set) var openedToken: String?
+    private(set) var forgets = false
+    /// The commit may let another rule apply.
+    private(set) var changesFacts = false
+
+    init(_ plan: Plan, stored: StoredRecord, site: SiteObservation, designer: SiteDesigner, now: Instant) {
+        let record = stored.record
+        var operations: [Transaction.Operation] = []
+        for action in plan.actions {
+            operations += commits(action, stored, designer, now)
+            if let call = PlanSteps.call(action, stored, site, designer) { calls.append(call) }
+        }
+        changesFacts = !operations.isEmpty
+        if !forgets, PlanSteps.isWorthWriting(plan, record.status, hasOperations: changesFacts) {
+            operations.append(.setStatus(record.uid, plan.status))
+        }
+        if !operations.isEmpty {
+            transaction = Transaction(
+                origin: .controller, [.require(record.uid, record.metadata.resourceVersion)] + operations)
+        }
+    }
+
+    /// A status that differs is written; the next action alone is news only once the record has come to rest.
+    private static func isWorthWriting(_ plan: Plan, _ current: FunctionAppStatus, hasOperations: Bool) -> Bool {
+        if hasOperations { return plan.status != current }
+        var comparable = plan.status
+        comparable.nextAction = current.nextAction
+        if comparable != current { return true }
+        let isAtRest = [.steady, .timeToLive, .suspended, .foreignOwner].contains(plan.rule) && plan.actions.isEmpty
+        return isAtRest && plan.status != current
+    }
+
+    private mutating func commits(
+        _ action: Action, _ stored: StoredRecord, _ designer: SiteDesigner, _ now: Instant
+    ) -> [Transaction.Operation] {
+        let uid = stored.record.uid
+        let siteName = SiteDesigner.siteName(of: uid)
+        switch action {
+        case .settleIntent: return [.settleIntent(uid)]
+        case .finishAttempt(let token, let result):
+            if let attempt = stored.attempts.last(where: { $0.token == token }) {
+                sealedOutputs.append(OutputKey(uid: uid.text, run: attempt.run, attempt: attempt.number))
+            }
+            return [.finishAttempt(token: token, result)]
+        case .acknowledgeAttempt(let token, let instant): return [.acknowledgeAttempt(token: token, at: instant)]
+        case .failRun(let number, let message):
+            let attempt = attempt(
+                uid, run: number, number: (stored.attempts.last { $0.run == number }?.number ?? 0) + 1, bootID: "",
+                designer, now)
+            sealedOutputs.append(OutputKey(uid: uid.text, run: number, attempt: attempt.number))
+            let result = AttemptResult(outcome: .startFailed, exitCode: nil, finishedAt: now, message: message)
+            return [.openAttempt(attempt), .finishAttempt(token: attempt.token, result)]
+        case .removeFinalizer(let finalizer): return [.removeFinalizer(uid, finalizer)]
+        case .markDeleted: return [.markDeleted(uid, at: now)]
+        case .forget:
+            forgets = true
+            return [.forget(uid, siteName: stored.intent?.siteName, at: now)]
+        case .putSite: return [.openIntent(Intent(uid: uid, kind: .putSite, siteName: siteName, openedAt: now))]
+        case .deleteSite: return [.openIntent(Intent(uid: uid, kind: .deleteSite, siteName: siteName, openedAt: now))]
+        case .openAttempt(let run, let number, let bootID):
+            let attempt = attempt(uid, run: run, number: number, bootID: bootID, designer, now)
+            openedToken = attempt.token
+            return [.openAttempt(attempt)]
+        case .postRun, .readSite, .greetAgent, .readContainerLog, .followRun, .stopRun: return []
+        }
+    }
+
+    private func attempt(
+        _ uid: UID, run: Int, number: Int, bootID: String, _ designer: SiteDesigner, _ now: Instant
+    ) -> Attempt {
+        Attempt(
+            uid: uid, run: run, number: number, token: designer.token(uid: uid, run: run, attempt: number),
+            bootID: bootID,
+            openedAt: now)
+    }
+
+    /// `nil` for actions without a call, and for agents whose address nobody has seen.
+    private static func call(
+        _ action: Action, _ stored: StoredRecord, _ site: SiteObservation, _ designer: SiteDesigner
+    ) -> Call? {
+        let record = stored.record
+        let name = SiteDesigner.siteName(of: record.uid)
+        let hostName = record.status.site?.hostName
+        let address = hostName.map { AgentAddress(uid: record.uid, hostName: $0) }
+        let open = stored.attempts.last { $0.isOpen }
+        switch action {
+        case .settleIntent, .finishAttempt, .acknowledgeAttempt, .failRun, .removeFinalizer, .markDeleted, .forget:
+            return nil
+        case .putSite:
+            let observed: ObservedSite? = if case .present(let observed, _) = site { observed } else { nil }
+            return .putSite(designer.design(of: record, replacing: observed))
+        case .deleteSite: return .deleteSite(name: name)
+        case .readSite: return .readSite(name: name)
+        case .readContainerLog: return .readContainerLog(name: name)
+        case .greetAgent: return address.map { .greetAgent($0) }
+        case .openAttempt(let run, let number, let bootID):
+            let token = designer.token(uid: record.uid, run: run, attempt: number)
+            return address.map { .postRun($0, bootID: bootID, token: token, record.spec) }
+        case .postRun(let token):
+            guard let address, let open else { return nil }
+            return .postRun(address, bootID: open.bootID, token: token, record.spec)
+        case .followRun(let token):
+            guard let address, let open else { return nil }
+            let key = OutputKey(uid: record.uid.text, run: open.run, attempt: open.number)
+            return .followRun(address, bootID: open.bootID, token: token, key)
+        case .stopRun(let token, let stop):
+            guard let address, let open else { return nil }
+            return .stopRun(address, bootID: open.bootID, token: token, stop)
+        }
+    }
+}

@@ -1,0 +1,194 @@
+import AgentLink
+import APIServer
+import AsyncHTTPClient
+import AzureClient
+package import AzureSimulator
+import Controller
+import DesiredState
+import Foundation
+package import Logging
+import NIOCore
+import ServiceLifecycle
+import SystemPackage
+import UnixSignals
+
+/// The daemon: puts the parts together and runs them until it is told to stop, or one of them ends.
+package struct Daemon: Sendable {
+    private let configuration: DaemonConfiguration
+    private let logger: Logger
+
+    package init(configuration: DaemonConfiguration, logger: Logger) {
+        self.configuration = configuration
+        self.logger = logger
+    }
+
+    /// Until SIGTERM or SIGINT. Throws when something that is needed cannot be had: the message is for the user.
+    package func run() async throws {
+        let directory = try StateDirectory(path: configuration.stateDirectory)
+        var generator = SystemRandomNumberGenerator()
+        let store = try SQLiteStore(path: directory.databasePath, generator: &generator)
+        let output = try OutputStore(directory: FilePath(directory.outputsPath))
+        let core = DaemonCore(
+            store: store, output: output, socketPath: configuration.socketPath, boot: UInt64.random(in: 0 ... .max, using: &generator),
+            logger: logger)
+        switch configuration.azure {
+        case .azure(let settings):
+            try await serve([CoreService(core: core, settings: { settings }, logger: logger)])
+        case .simulator(let simulatorConfiguration):
+            let (addresses, continuation) = AsyncStream.makeStream(of: SimulatorAddress.self)
+            let simulator = try AzureSimulator(configuration: simulatorConfiguration, logger: logger) { address in
+                continuation.yield(address)
+                continuation.finish()
+            }
+            let settings: @Sendable () async throws -> AzureSettings = {
+                for await address in addresses {
+                    let variables = AzureSettings.environment(of: simulatorConfiguration, at: address)
+                    return try AzureSettings(environment: Dictionary(variables.map { ($0.name, $0.value) }) { _, last in last })
+                }
+                throw CancellationError()
+            }
+            // The simulator comes first, so that it stops last: the controller may still need its answers.
+            try await serve([simulator, CoreService(core: core, settings: settings, logger: logger)])
+        }
+        withExtendedLifetime(directory) {}
+    }
+
+    private func serve(_ services: [any Service]) async throws {
+        try await ServiceGroup.untilSignal(services, logger: logger)
+    }
+}
+
+/// A simulator on its own, until it is told to stop.
+package func runSimulator(
+    configuration: SimulatorConfiguration, logger: Logger, onReady: @escaping @Sendable (SimulatorAddress) async -> Void
+) async throws {
+    let simulator = try AzureSimulator(configuration: configuration, logger: logger, onReady: onReady)
+    try await ServiceGroup.untilSignal([simulator], logger: logger)
+}
+
+extension ServiceGroup {
+    /// Runs services until SIGTERM or SIGINT. The end of one ends the others.
+    fileprivate static func untilSignal(_ services: [any Service], logger: Logger) async throws {
+        var quiet = logger
+        quiet.logLevel = max(logger.logLevel, .error)
+        var configuration = ServiceGroupConfiguration(
+            services: services.map {
+                .init(service: $0, successTerminationBehavior: .gracefullyShutdownGroup, failureTerminationBehavior: .cancelGroup)
+            }, gracefulShutdownSignals: [.sigterm, .sigint], logger: quiet)
+        // An open attach would keep the process for ever otherwise.
+        configuration.maximumGracefulShutdownDuration = .seconds(5)
+        configuration.maximumCancellationDuration = .seconds(5)
+        try await ServiceGroup(configuration: configuration).run()
+    }
+}
+
+/// Controller and API server, once it is known where Azure is.
+struct CoreService: Service {
+    let core: DaemonCore
+    let settings: @Sendable () async throws -> AzureSettings
+    let logger: Logger
+
+    func run() async throws {
+        try await core.run(settings: try await settings())
+    }
+}
+
+/// What is the same for every kind of Azure.
+struct DaemonCore: Sendable {
+    let store: SQLiteStore
+    let output: OutputStore
+    let socketPath: String
+    /// Names this life of the daemon in the sites' writer tag, and seeds its jitter.
+    let boot: UInt64
+    let logger: Logger
+
+    static let clock: @Sendable () -> Instant = {
+        Instant(nanoseconds: Int64(Date().timeIntervalSince1970 * 1e9))
+    }
+
+    func run(settings: AzureSettings) async throws {
+        let azureHTTP = AzureTransport.makeHTTPClient()
+        let agentHTTP = DaemonCore.makeAgentHTTPClient()
+        do {
+            try await run(settings: settings, azureHTTP: azureHTTP, agentHTTP: agentHTTP)
+            try await agentHTTP.shutdown()
+            try await azureHTTP.shutdown()
+        } catch {
+            // The first error is the one worth telling; the clients only have to be shut down.
+            try? await agentHTTP.shutdown()
+            try? await azureHTTP.shutdown()
+            throw error
+        }
+    }
+
+    private func run(settings: AzureSettings, azureHTTP: HTTPClient, agentHTTP: HTTPClient) async throws {
+        let transport = AzureTransport(client: azureHTTP, userAgent: "skls/\(sklsVersion)", logger: logger)
+        let azure = try AzureClient(settings, transport: transport)
+        let designer = SiteDesigner(
+            configuration: try settings.siteConfiguration, instance: store.instance, key: store.key,
+            writer: String(boot, radix: 36))
+        let agents = AgentClient(httpClient: agentHTTP, logger: logger)
+        let directory = AgentDirectory(designer: designer, siteAddress: settings.siteAddress)
+        let controller = ControllerService(
+            store: store,
+            performer: CallPerformer(
+                sites: azure, agents: agents, directory: directory, output: output, clock: DaemonCore.clock),
+            output: output, designer: designer, seed: boot, clock: DaemonCore.clock, logger: logger)
+        let api = APIServer(
+            configuration: APIServerConfiguration(socketPath: socketPath, version: sklsVersion), store: store,
+            output: output, runInput: AgentRunInput(store: store, agents: agents, directory: directory),
+            images: try RegistryImageResolver(settings: settings, transport: transport),
+            readiness: ControllerReadiness(controller: controller), clock: DaemonCore.clock, logger: logger)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await controller.run() }
+            group.addTask { try await api.run() }
+            // Whichever ends first, by failure or because of a shutdown, ends the other.
+            try await group.next()
+            group.cancelAll()
+            try await group.waitForAll()
+        }
+    }
+
+    /// For agents: each open run holds a long poll, and a simulator has all sites behind one address, so the bound of connections per host is high.
+    private static func makeAgentHTTPClient() -> HTTPClient {
+        var configuration = HTTPClient.Configuration()
+        configuration.httpVersion = .http1Only
+        configuration.redirectConfiguration = .disallow
+        configuration.timeout = .init(connect: .seconds(10))
+        configuration.connectionPool.idleTimeout = .seconds(50)
+        // Its waits of 100 ms and more would be added to each run whose container is just starting.
+        configuration.connectionPool.retryConnectionEstablishment = false
+        configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 4096
+        return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+    }
+}
+
+extension AzureClient {
+    fileprivate init(_ settings: AzureSettings, transport: AzureTransport) throws {
+        let environment = try AzureEnvironment(
+            resourceManager: settings.resourceManager ?? "https://management.azure.com",
+            authority: settings.authority ?? "https://login.microsoftonline.com",
+            // A simulator issues tokens for the real audience, as the real service would.
+            audience: settings.resourceManager == nil ? nil : "https://management.azure.com")
+        self.init(
+            environment: environment,
+            scope: try AzureScope(subscriptionID: settings.subscriptionID, resourceGroup: settings.resourceGroup),
+            credential: ClientSecretCredential(
+                environment: environment, tenant: settings.tenantID, clientID: settings.clientID,
+                secret: Secret(settings.clientSecret), transport: transport),
+            transport: transport)
+    }
+}
+
+extension AzureSettings {
+    fileprivate var siteConfiguration: SiteDesigner.Configuration {
+        get throws {
+            let group = "/subscriptions/\(subscriptionID)/resourceGroups/\(resourceGroup)"
+            let planID = plan.map { $0.contains("/") ? $0 : group + "/providers/Microsoft.Web/serverfarms/" + $0 }
+            if let planID, ResourceID(planID) == nil {
+                throw ConfigurationFaults(faults: ["SKLS_PLAN is neither a plan's name nor its resource id: \(planID)"])
+            }
+            return SiteDesigner.Configuration(location: location, defaultPlan: planID, resourceGroupID: group)
+        }
+    }
+}

@@ -1,0 +1,63 @@
+import ArgumentParser
+import AzureSimulator
+import Daemon
+import Foundation
+import Logging
+
+struct Serve: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Run the daemon.",
+        discussion: """
+            Serves Docker's API and the records API on a unix socket, and keeps Azure as the records say.
+
+            Without --simulator the daemon reads AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_SECRET, \
+            AZURE_SUBSCRIPTION_ID, SKLS_RESOURCE_GROUP, SKLS_LOCATION and SKLS_PLAN from the environment. The plan must be \
+            Elastic Premium or Dedicated; it bills whether sites run or not.
+            """)
+
+    @Flag(help: "Use a simulated Azure in this process; it ends with the daemon.")
+    var simulator = false
+
+    @Option(help: ArgumentHelp("Where records and output are kept.", valueName: "directory"))
+    var state: String = defaultStateDirectory()
+
+    @OptionGroup var hostOptions: HostOptions
+    @OptionGroup var simulatorOptions: SimulatorOptions
+    @OptionGroup var logOptions: LogOptions
+
+    func run() async throws {
+        let azure: DaemonConfiguration.AzureChoice =
+            simulator
+            ? .simulator(try simulatorOptions.configuration())
+            : .azure(try AzureSettings(environment: ProcessInfo.processInfo.environment))
+        let configuration = DaemonConfiguration(
+            stateDirectory: state, socketPath: try hostOptions.socketPath(), azure: azure)
+        try await Daemon(configuration: configuration, logger: logOptions.logger()).run()
+    }
+}
+
+/// `$XDG_STATE_HOME/skls`, as root `/var/lib/skls`.
+private func defaultStateDirectory() -> String {
+    if getuid() == 0 { return "/var/lib/skls" }
+    let environment = ProcessInfo.processInfo.environment
+    let home = environment["XDG_STATE_HOME"].flatMap { $0.isEmpty ? nil : $0 } ?? NSHomeDirectory() + "/.local/state"
+    return home + "/skls"
+}
+
+struct LogOptions: ParsableArguments {
+    @Option(help: ArgumentHelp("trace, debug, info, notice, warning, error or critical.", valueName: "level"))
+    var logLevel: String = "info"
+
+    func validate() throws {
+        guard Logger.Level(rawValue: logLevel) != nil else {
+            throw ValidationError("unknown log level \(logLevel)")
+        }
+    }
+
+    /// Writes to standard error.
+    func logger() -> Logger {
+        var logger = Logger(label: "skls", factory: { StreamLogHandler.standardError(label: $0) })
+        logger.logLevel = Logger.Level(rawValue: logLevel) ?? .info
+        return logger
+    }
+}

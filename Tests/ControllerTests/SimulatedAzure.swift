@@ -1,0 +1,135 @@
+import DesiredState
+
+@testable import Controller
+
+/// A small Azure with agents, for driving the machine: applies calls, and can be told to lose replies, restart containers and refuse.
+struct SimulatedAzure {
+    struct Site: Equatable {
+        var tags: [String: String]
+        var bootID: String
+        /// Runs that the present life of the container knows.
+        var tokens: Set<String> = []
+    }
+
+    enum Fault: CaseIterable {
+        case none, replyLost, requestLost, containerRestarted, busy
+    }
+
+    var sites: [String: Site] = [:]
+    /// Every execution of a command, in order.
+    private(set) var executions: [String] = []
+    private(set) var putCount = 0
+    private(set) var deleteCount = 0
+    var generator: SplitMix64
+    /// Chance of a fault per call, in percent.
+    var faultPercent = 0
+    var exitCode = 0
+    /// Followed runs do not end while this is set.
+    var runsStayOpen = false
+
+    init(seed: UInt64) {
+        generator = SplitMix64(state: seed)
+    }
+
+    /// `nil` while the call is not answered yet: ask again later.
+    mutating func perform(_ call: Call, now: Instant) -> CallResult? {
+        if runsStayOpen, case .followRun(let address, let bootID, let token, _) = call,
+            let site = sites[siteName(address)], site.bootID == bootID, site.tokens.contains(token)
+        {
+            return nil
+        }
+        let fault =
+            Int.random(in: 0..<100, using: &generator) < faultPercent
+            ? Fault.allCases.randomElement(using: &generator) : nil
+        switch fault ?? .none {
+        case .none: return apply(call, now: now)
+        case .replyLost:
+            _ = apply(call, now: now)
+            return lost(call)
+        case .requestLost: return lost(call)
+        case .containerRestarted:
+            for name in sites.keys.sorted() { restartContainer(of: name) }
+            return apply(call, now: now)
+        case .busy:
+            return call.kind.isToAzure
+                ? .failed(.init(kind: .transient, message: "busy", retryAfter: .seconds(5)))
+                : .agentNotReady(message: "503")
+        }
+    }
+
+    mutating func restartContainer(of name: String) {
+        let bootID = freshBootID()
+        sites[name]?.bootID = bootID
+        sites[name]?.tokens = []
+    }
+
+    func observedSites() -> [ObservedSite] {
+        sites.keys.sorted().compactMap { observed($0) }
+    }
+
+    private func lost(_ call: Call) -> CallResult {
+        call.kind.isToAzure
+            ? .failed(.init(kind: .outcomeUnknown, message: "connection lost"))
+            : .agentNotReady(message: "connection lost")
+    }
+
+    private mutating func apply(_ call: Call, now: Instant) -> CallResult {
+        switch call {
+        case .putSite(let design):
+            putCount += 1
+            let isSame = sites[design.name]?.tags[SiteTag.designHash] == design.tags[SiteTag.designHash]
+            if isSame {
+                sites[design.name]?.tags = design.tags
+            } else {
+                sites[design.name] = Site(tags: design.tags, bootID: freshBootID())
+            }
+            return .siteWritten
+        case .readSite(let name): return .siteRead(observed(name))
+        case .deleteSite(let name):
+            deleteCount += 1
+            return sites.removeValue(forKey: name) == nil ? .siteWasAbsent : .siteDeleted
+        case .readContainerLog: return .containerLogRead(.none)
+        case .greetAgent(let address):
+            guard let site = sites[siteName(address)] else { return .agentNotReady(message: "404") }
+            return .agentGreeted(bootID: site.bootID)
+        case .postRun(let address, let bootID, let token, _):
+            let name = siteName(address)
+            guard let site = sites[name] else { return .agentNotReady(message: "404") }
+            guard site.bootID == bootID else { return .bootChanged(bootID: site.bootID) }
+            if sites[name]?.tokens.insert(token).inserted == true { executions.append(token) }
+            return .runReported(RunReported(acknowledgedAt: now))
+        case .followRun(let address, let bootID, let token, _):
+            guard let site = sites[siteName(address)] else { return .agentNotReady(message: "404") }
+            guard site.bootID == bootID else { return .bootChanged(bootID: site.bootID) }
+            guard site.tokens.contains(token) else { return .agentNotReady(message: "time-out") }
+            return ended(now, exitCode)
+        case .stopRun(let address, let bootID, _, _):
+            guard let site = sites[siteName(address)] else { return .agentNotReady(message: "404") }
+            guard site.bootID == bootID else { return .bootChanged(bootID: site.bootID) }
+            runsStayOpen = false
+            exitCode = 143
+            return .stopSent
+        }
+    }
+
+    private func ended(_ now: Instant, _ code: Int) -> CallResult {
+        .runReported(
+            RunReported(
+                acknowledgedAt: now,
+                result: AttemptResult(outcome: code == 0 ? .succeeded : .failed, exitCode: code, finishedAt: now)))
+    }
+
+    private func observed(_ name: String) -> ObservedSite? {
+        guard let site = sites[name] else { return nil }
+        return ObservedSite(
+            name: name, resourceID: "/sites/" + name, hostName: name + ".example", tags: site.tags, state: "Running")
+    }
+
+    private func siteName(_ address: AgentAddress) -> String {
+        SiteDesigner.siteName(of: address.uid)
+    }
+
+    private mutating func freshBootID() -> String {
+        String(generator.next(), radix: 16)
+    }
+}
