@@ -157,6 +157,7 @@ let package = Package(
                 "Daemon", "RecordsClient", "AzureSimulator", "DesiredState",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "Yams", package: "Yams"),
             ], swiftSettings: house, linkerSettings: linking),
         .executableTarget(
             name: "sockerless-backend-azf",
