@@ -26,11 +26,15 @@ package enum TerminalText {
     package static func table(_ rows: [[String]]) -> String {
         let rows = rows.map { $0.map(escaped) }
         let columns = rows.map(\.count).max() ?? 0
-        let widths = (0..<columns).map { column in rows.compactMap { column < $0.count ? $0[column].count : nil }.max() ?? 0 }
+        let widths = (0..<columns).map { column in
+            rows.compactMap { column < $0.count ? $0[column].count : nil }.max() ?? 0
+        }
         return rows.map { row in
             var line = ""
             for (column, value) in row.enumerated() {
-                line += column == row.count - 1 ? value : value + String(repeating: " ", count: widths[column] - value.count + 2)
+                line +=
+                    column == row.count - 1
+                    ? value : value + String(repeating: " ", count: widths[column] - value.count + 2)
             }
             return line + "\n"
         }.joined()

@@ -42,7 +42,9 @@ package enum WaitGoal: Hashable, Sendable {
                 return .impossible(WaitGoal.sentence(opposite, status[opposite]))
             }
         }
-        if status.isTrue(.stalled), type != .stalled { return .impossible(WaitGoal.sentence(.stalled, status[.stalled])) }
+        if status.isTrue(.stalled), type != .stalled {
+            return .impossible(WaitGoal.sentence(.stalled, status[.stalled]))
+        }
         return .pending
     }
 
@@ -116,7 +118,8 @@ struct PendingGoals: Sendable {
 
     var isEmpty: Bool { names.isEmpty }
 
-    mutating func take(_ event: RecordsEvent) throws(RecordsClientError) -> [(name: String, verdict: WaitGoal.Verdict)] {
+    mutating func take(_ event: RecordsEvent) throws(RecordsClientError) -> [(name: String, verdict: WaitGoal.Verdict)]
+    {
         var decisions: [(name: String, verdict: WaitGoal.Verdict)] = []
         for name in names {
             let verdict: WaitGoal.Verdict

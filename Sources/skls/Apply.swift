@@ -102,7 +102,9 @@ enum ManifestFiles {
                 ? try FileManager.default.subpathsOfDirectory(atPath: path)
                 : try FileManager.default.contentsOfDirectory(atPath: path)
         } catch {
-            throw FileFaults(faults: [ManifestFault(source: path, message: "cannot be read: \(error.localizedDescription)")])
+            throw FileFaults(faults: [
+                ManifestFault(source: path, message: "cannot be read: \(error.localizedDescription)")
+            ])
         }
         let folder = path.hasSuffix("/") ? path : path + "/"
         return names.filter { $0.hasSuffix(".yaml") || $0.hasSuffix(".yml") }.sorted().map { folder + $0 }
@@ -116,7 +118,9 @@ enum ManifestFiles {
             }
             return try String(contentsOfFile: file, encoding: .utf8)
         } catch {
-            throw FileFaults(faults: [ManifestFault(source: file, message: "cannot be read: \(error.localizedDescription)")])
+            throw FileFaults(faults: [
+                ManifestFault(source: file, message: "cannot be read: \(error.localizedDescription)")
+            ])
         }
     }
 }

@@ -29,10 +29,14 @@ struct SimulatorOptions: ParsableArguments {
     @Option(help: ArgumentHelp("The simulator's port on 127.0.0.1; 0 takes a free one.", valueName: "port"))
     var simulatorPort: Int = 0
 
-    @Option(help: ArgumentHelp("A folder to copy as the root file system of an image; may be repeated.", valueName: "name=folder"))
+    @Option(
+        help: ArgumentHelp(
+            "A folder to copy as the root file system of an image; may be repeated.", valueName: "name=folder"))
     var imageRoot: [String] = []
 
-    @Option(help: ArgumentHelp("Where the simulator keeps its files; by default a temporary folder.", valueName: "directory"))
+    @Option(
+        help: ArgumentHelp(
+            "Where the simulator keeps its files; by default a temporary folder.", valueName: "directory"))
     var simulatorDirectory: String?
 
     @Option(help: ArgumentHelp("The agent's executable; by default beside this program.", valueName: "path"))

@@ -18,7 +18,9 @@ struct Wait: AsyncParsableCommand {
     @Argument(help: ArgumentHelp("Names of records.", valueName: "name"))
     var names: [String]
 
-    @Option(name: .customLong("for"), help: ArgumentHelp("condition=TYPE[=True|False|Unknown] or delete.", valueName: "goal"))
+    @Option(
+        name: .customLong("for"),
+        help: ArgumentHelp("condition=TYPE[=True|False|Unknown] or delete.", valueName: "goal"))
     var goal: WaitGoal
 
     @Option(help: ArgumentHelp("How long to wait, such as 30s, 5m or 1h.", valueName: "time"))

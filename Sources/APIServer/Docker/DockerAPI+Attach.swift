@@ -31,7 +31,8 @@ extension DockerAPI {
             connection = try await exchange.channel.hijack()
         } catch {
             session.releaseInput()
-            throw error
+            // The client is gone, so nobody reads the answer.
+            throw CancellationError()
         }
         // Docker told the two apart from 1.42 on, and only to clients that upgrade.
         let isNamed = isUpgrade && version >= DockerVersion(major: 1, minor: 42)

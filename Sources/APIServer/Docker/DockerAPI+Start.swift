@@ -27,15 +27,42 @@ extension DockerAPI {
             }
             return StartVerdict(last, run: run) ?? .refused(.removedBeforeStart)
         }
-        if case .refused(let error) = verdict { throw error }
+        switch verdict {
+        case .started: break
+        case .refused(let error): throw error
+        case .stuck(let error):
+            // What a manifest asks for stays asked for.
+            if isNew { try await withdraw(run, of: uid) }
+            throw error
+        }
         return Response(status: isNew ? .noContent : .notModified)
+    }
+}
+
+extension DockerAPI {
+    /// A start that was refused must not happen later, when somebody mends what was in its way: the run is not asked for any more, unless it began
+    /// meanwhile. A container that removes itself is removed, as by moby (v28, `daemon/start.go`): the CLI waits for it.
+    private func withdraw(_ run: Int, of uid: UID) async throws {
+        try await backend.update(uid) { record in
+            guard record.lastAttempt(ofRun: run) == nil, !record.isBeingDeleted else { return ([], ()) }
+            let revision = record.metadata.resourceVersion
+            if record.spec.run.ttlSecondsAfterFinished == 0 {
+                return ([.require(uid, revision), .markDeleted(uid, at: backend.clock())], ())
+            }
+            var changed = record
+            changed.spec.invocations = record.lastRunNumber
+            return ([.replace(changed, ifRevision: revision)], ())
+        }
     }
 }
 
 /// What became of a requested run.
 enum StartVerdict: Hashable, Sendable {
     case started
+    /// The run is over, or the container is.
     case refused(DockerError)
+    /// The run has not begun and will not.
+    case stuck(DockerError)
 
     /// `nil` while it is not decided.
     init?(_ record: FunctionApp, run: Int) {
@@ -46,7 +73,7 @@ enum StartVerdict: Hashable, Sendable {
             } else if record.status.observedGeneration >= record.metadata.generation,
                 let stalled = record.status[.stalled], stalled.status == .true
             {
-                self = .refused(.cannotStart(stalled, record))
+                self = .stuck(.cannotStart(stalled, record))
             } else {
                 return nil
             }

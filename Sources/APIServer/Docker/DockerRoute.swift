@@ -136,9 +136,11 @@ enum DockerRoute: Hashable, Sendable {
         case ("POST", "build", 0): return missing("build", "build elsewhere and push the image to a registry")
         case ("POST", "build", 1): return missing("build \(rest[0])", "skls keeps no build cache")
         case ("POST", "commit", 0): return missing("commit")
-        case ("POST", "auth", 0): return missing("login", "credentials of registries belong to the daemon's configuration")
+        case ("POST", "auth", 0):
+            return missing("login", "credentials of registries belong to the daemon's configuration")
         case ("GET", "events", 0): return missing("events", "skls get shows the state of every container")
-        case ("GET", "system", 1) where rest == ["df"]: return missing("system df", "skls stores nothing on this machine")
+        case ("GET", "system", 1) where rest == ["df"]:
+            return missing("system df", "skls stores nothing on this machine")
         case ("POST", "session", 0), ("POST", "grpc", 0): return missing("buildkit session", "build elsewhere")
         case ("GET", "distribution", _) where rest.last == "json": return missing("distribution inspect")
         case (_, "swarm", _), (_, "nodes", _), (_, "services", _), (_, "tasks", _), (_, "secrets", _),

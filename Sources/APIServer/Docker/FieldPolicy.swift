@@ -17,7 +17,9 @@ enum FieldPolicy {
             throw refusal("Healthcheck", "nothing would run it; use --no-healthcheck")
         }
         for (name, why) in refusedInConfig where !(body[name] ?? .null).isZero { throw refusal(name, why) }
-        for (name, why) in refusedInHost where !(host[name] ?? .null).isZero { throw refusal("HostConfig.\(name)", why) }
+        for (name, why) in refusedInHost where !(host[name] ?? .null).isZero {
+            throw refusal("HostConfig.\(name)", why)
+        }
         for (name, allowed, why) in restricted {
             let value = try host.string(name) ?? ""
             guard allowed.contains(value) else { throw refusal("HostConfig.\(name) \"\(value)\"", why) }
@@ -73,7 +75,9 @@ enum FieldPolicy {
     private static func checkRestartPolicy(_ host: JSON) throws(DockerError) {
         guard let name = try host["RestartPolicy"]?.string("Name"), !["", "no"].contains(name) else { return }
         guard ["always", "on-failure", "unless-stopped"].contains(name) else {
-            throw .badParameter("invalid restart policy: unknown policy '\(name)'; use one of 'no', 'always', 'on-failure', or 'unless-stopped'")
+            throw .badParameter(
+                "invalid restart policy: unknown policy '\(name)'; use one of 'no', 'always', 'on-failure', or 'unless-stopped'"
+            )
         }
         throw refusal("HostConfig.RestartPolicy \"\(name)\"", "a command runs once per start")
     }

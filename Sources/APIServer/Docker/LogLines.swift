@@ -23,7 +23,8 @@ struct LineAssembler: Sendable {
 
     private var partials: [StreamFrame.Stream: Partial] = [:]
 
-    mutating func add(_ payload: ByteBuffer, _ stream: StreamFrame.Stream, at timestampNanoseconds: UInt64) -> [LogLine] {
+    mutating func add(_ payload: ByteBuffer, _ stream: StreamFrame.Stream, at timestampNanoseconds: UInt64) -> [LogLine]
+    {
         var lines: [LogLine] = []
         var rest = payload
         while rest.readableBytes > 0 {

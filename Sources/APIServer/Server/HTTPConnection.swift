@@ -23,11 +23,13 @@ struct HTTPConnection: ServerChildChannel, HTTPChannelHandler {
             let decoder = ByteToMessageHandler(
                 HTTPRequestDecoder(leftOverBytesStrategy: .forwardBytes, limitConfiguration: decoding))
             let codec = HTTP1ToHTTPServerCodec(secure: false)
+            let gate = HijackGate()
             let pipeline = channel.pipeline.syncOperations
+            try pipeline.addHandler(gate)
             try pipeline.addHandler(encoder)
             try pipeline.addHandler(decoder)
             try pipeline.addHandler(codec)
-            try pipeline.addHandler(HijackHandler(encoder: encoder, decoder: decoder, codec: codec))
+            try pipeline.addHandler(HijackHandler(encoder: encoder, decoder: decoder, codec: codec, gate: gate))
             try pipeline.addHandler(HTTPConnectionStateHandler(idleTimeout: limits.idleTimeout, logger: logger))
             return try NIOAsyncChannel(
                 wrappingChannelSynchronously: channel, configuration: .init(isOutboundHalfClosureEnabled: true))

@@ -18,10 +18,11 @@ final class HijackHandler: ChannelDuplexHandler {
     private let encoder: HTTPResponseEncoder
     private let decoder: ByteToMessageHandler<HTTPRequestDecoder>
     private let codec: HTTP1ToHTTPServerCodec
+    private let gate: HijackGate
     private var context: ChannelHandlerContext?
     private var isRaw = false
     /// NIO's parser reads nothing behind a request that offered an upgrade, so its response must end the connection unless it becomes raw.
-    private var isParserStopped = false
+    private(set) var isParserStopped = false
     private var closesAfterResponse = false
     private var source: RawConnection.Inbound.Source?
     /// The peer's end may come before, during or after the handlers are swapped.
@@ -30,11 +31,15 @@ final class HijackHandler: ChannelDuplexHandler {
     private var areReadsPaused = false
     private var isReadPending = false
 
-    init(encoder: HTTPResponseEncoder, decoder: ByteToMessageHandler<HTTPRequestDecoder>, codec: HTTP1ToHTTPServerCodec)
-    {
+    init(
+        encoder: HTTPResponseEncoder, decoder: ByteToMessageHandler<HTTPRequestDecoder>, codec: HTTP1ToHTTPServerCodec,
+        gate: HijackGate
+    ) {
         self.encoder = encoder
         self.decoder = decoder
         self.codec = codec
+        self.gate = gate
+        gate.hijack = self
     }
 
     /// Removes HTTP from the pipeline. Bytes that arrive meanwhile or were sent behind the request belong to the raw stream.
@@ -47,9 +52,8 @@ final class HijackHandler: ChannelDuplexHandler {
         source = made.source
         let connection = RawConnection(inbound: made.sequence, channel: context.channel)
         let pipeline = context.pipeline.syncOperations
-        let hold = HoldHandler()
+        gate.isShut = true
         do {
-            try pipeline.addHandler(hold, position: .before(decoder))
             try pipeline.addHandler(RawInboundHandler(self), position: .before(self))
         } catch {
             return context.eventLoop.makeFailedFuture(error)
@@ -58,9 +62,8 @@ final class HijackHandler: ChannelDuplexHandler {
         return pipeline.removeHandler(codec).assumeIsolated()
             .flatMap { pipeline.removeHandler(self.encoder) }
             .flatMap { pipeline.removeHandler(self.decoder) }
-            .flatMapThrowing { hold.release(context: try pipeline.context(handler: hold)) }
-            .flatMap { pipeline.removeHandler(hold) }
             .map {
+                self.gate.open()
                 self.isSwapped = true
                 if self.isInputClosed { self.finish() }
                 return connection
@@ -96,11 +99,13 @@ final class HijackHandler: ChannelDuplexHandler {
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        if case .some(.inputClosed) = event as? ChannelEvent {
-            isInputClosed = true
-            if isRaw, isSwapped { finish() }
-        }
+        if case .some(.inputClosed) = event as? ChannelEvent { inputClosed() }
         context.fireUserInboundEventTriggered(event)
+    }
+
+    fileprivate func inputClosed() {
+        isInputClosed = true
+        if isRaw, isSwapped { finish() }
     }
 
     func channelInactive(context: ChannelHandlerContext) {
@@ -190,20 +195,47 @@ struct HijackDelegate: NIOAsyncSequenceProducerDelegate, Sendable {
     func didTerminate() { handler.eventLoop.execute { handler.value.readerGone() } }
 }
 
-/// Keeps new bytes away from the HTTP decoder while it is being removed: a peer may send them at any time.
-private final class HoldHandler: ChannelInboundHandler, RemovableChannelHandler {
+/// The first handler of the pipeline. It keeps new bytes away from the HTTP decoder while that is being removed, and the peer's end while it is not decided
+/// whether the connection leaves HTTP: a decoder that has seen the end throws away what came behind the request.
+final class HijackGate: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
-    private var held: [NIOAny] = []
+    typealias InboundOut = ByteBuffer
 
-    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        held.append(data)
+    /// Set once, right after both were made; it does not refer back to keep this one alive.
+    fileprivate weak var hijack: HijackHandler?
+    fileprivate var isShut = false
+    private var held: [ByteBuffer] = []
+    private var context: ChannelHandlerContext?
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
     }
 
-    func release(context: ChannelHandlerContext) {
-        for data in held { context.fireChannelRead(data) }
+    func handlerRemoved(context: ChannelHandlerContext) {
+        self.context = nil
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        if isShut { held.append(unwrapInboundIn(data)) } else { context.fireChannelRead(data) }
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if case .some(.inputClosed) = event as? ChannelEvent, let hijack, hijack.isParserStopped {
+            hijack.inputClosed()
+        } else {
+            context.fireUserInboundEventTriggered(event)
+        }
+    }
+
+    fileprivate func open() {
+        isShut = false
+        for bytes in held { context?.fireChannelRead(wrapInboundOut(bytes)) }
         held = []
     }
 }
+
+@available(*, unavailable)
+extension HijackGate: Sendable {}
 
 private final class RawInboundHandler: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer

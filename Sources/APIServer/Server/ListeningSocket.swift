@@ -29,7 +29,9 @@ struct ListeningSocket: ~Copyable {
 
         var template = Array((parent + "/.skls-XXXXXX").utf8CString)
         guard mkdtemp(&template) != nil else { throw .system("make a directory in \(parent)", errno) }
-        let directory = template.withUnsafeBufferPointer { String(decoding: $0.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self) }
+        let directory = template.withUnsafeBufferPointer {
+            String(decoding: $0.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        }
         defer { rmdir(directory) }
         let temporary = directory + "/s"
         let descriptor = try ListeningSocket.bound(to: temporary)

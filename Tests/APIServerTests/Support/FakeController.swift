@@ -188,7 +188,9 @@ actor FakeController {
 
     // MARK: the agents' side of `RunInput`
 
-    fileprivate func accept(_ token: String, _ offset: UInt64, _ bytes: ByteBuffer, _ isEnd: Bool) async -> RunInputError? {
+    fileprivate func accept(_ token: String, _ offset: UInt64, _ bytes: ByteBuffer, _ isEnd: Bool) async
+        -> RunInputError?
+    {
         guard var run = open[token], run.words.first == "cat" else { return RunInputError(.notRunning) }
         guard offset <= run.inputBytes else { return RunInputError(.gap(expected: run.inputBytes)) }
         var new = bytes

@@ -83,7 +83,11 @@ struct TestDirectory: Sendable {
                 DispatchQueue.global().async {
                     var buffer = [UInt8](repeating: 0, count: 4096)
                     let count = read(watch, &buffer, buffer.count)
-                    if count > 0 { continuation.resume() } else { continuation.resume(throwing: Errno(rawValue: errno)) }
+                    if count > 0 {
+                        continuation.resume()
+                    } else {
+                        continuation.resume(throwing: Errno(rawValue: errno))
+                    }
                 }
             }
         }
