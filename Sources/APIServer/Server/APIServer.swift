@@ -16,12 +16,15 @@ import ServiceLifecycle
 /// client sends another one.
 package struct APIServer: Service {
     private let backend: Backend
+    private let onListening: @Sendable () -> Void
 
+    /// `onListening` is called once, when clients can connect.
     package init(
         configuration: APIServerConfiguration, store: any RecordStore, output: OutputStore, runInput: any RunInput,
         images: any ImageResolver, readiness: any ReadinessCheck, clock: @escaping @Sendable () -> Instant,
-        logger: Logger
+        logger: Logger, onListening: @escaping @Sendable () -> Void = {}
     ) {
+        self.onListening = onListening
         backend = Backend(
             configuration: configuration, store: store, output: output, input: runInput, images: images,
             readiness: readiness, clock: clock, logger: logger)
@@ -46,6 +49,7 @@ package struct APIServer: Service {
             .childChannelOption(.allowRemoteHalfClosure, value: true)
             .bind(socket.descriptor) { channel in connection.setup(channel: channel, logger: logger) }
         logger.info("listening", metadata: ["socket": "\(socket.path)"])
+        onListening()
         try await withGracefulShutdownHandler {
             try await serve(server, connection)
         } onGracefulShutdown: {

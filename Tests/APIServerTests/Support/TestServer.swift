@@ -9,6 +9,7 @@ import SystemPackage
 
 /// The real server on a socket in a fresh directory, over the real store, with a fake controller behind it. Gone when `with` returns.
 struct TestServer: Sendable {
+    let directory: String
     let socketPath: String
     let store: SQLiteStore
     let output: OutputStore
@@ -30,16 +31,18 @@ struct TestServer: Sendable {
         configuration.limits = limits
         var logger = Logger(label: "test")
         logger.logLevel = .error
+        let (whenListening, listening) = AsyncStream.makeStream(of: Never.self)
         let server = APIServer(
             configuration: configuration, store: store, output: output, runInput: controller, images: images,
-            readiness: readiness, clock: { Instant.now }, logger: logger)
+            readiness: readiness, clock: { Instant.now }, logger: logger, onListening: { listening.finish() })
         let it = TestServer(
-            socketPath: configuration.socketPath, store: store, output: output, controller: controller,
+            directory: directory.path, socketPath: configuration.socketPath, store: store, output: output,
+            controller: controller,
             readiness: readiness)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await server.run() }
             group.addTask { try await controller.run() }
-            try await directory.waitForFile("s")
+            for await _ in whenListening {}
             try await body(it)
             group.cancelAll()
             // What a cancelled service ends with is not what is tested.
@@ -68,29 +71,6 @@ struct TestDirectory: Sendable {
     func remove() {
         // A directory that stays behind fails no test.
         try? FileManager.default.removeItem(atPath: path)
-    }
-
-    /// Waits until a name appears, told by the kernel.
-    func waitForFile(_ name: String) async throws {
-        let watch = inotify_init1(Int32(IN_CLOEXEC))
-        guard watch >= 0 else { throw Errno(rawValue: errno) }
-        defer { close(watch) }
-        guard inotify_add_watch(watch, path, UInt32(IN_CREATE) | UInt32(IN_MOVED_TO)) >= 0 else {
-            throw Errno(rawValue: errno)
-        }
-        while access(path + "/" + name, F_OK) != 0 {
-            try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
-                DispatchQueue.global().async {
-                    var buffer = [UInt8](repeating: 0, count: 4096)
-                    let count = read(watch, &buffer, buffer.count)
-                    if count > 0 {
-                        continuation.resume()
-                    } else {
-                        continuation.resume(throwing: Errno(rawValue: errno))
-                    }
-                }
-            }
-        }
     }
 }
 
