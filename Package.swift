@@ -208,8 +208,12 @@ let package = Package(
             ], swiftSettings: house, linkerSettings: linking),
         .testTarget(
             name: "IntegrationTests",
-            dependencies: ["Daemon", .product(name: "Subprocess", package: "swift-subprocess")],
-            swiftSettings: house, linkerSettings: linking),
+            dependencies: [
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOConcurrencyHelpers", package: nio),
+                .product(name: "NIOCore", package: nio),
+                .product(name: "NIOHTTP1", package: nio),
+            ], swiftSettings: house, linkerSettings: linking),
         .testTarget(name: "RepositoryTests", swiftSettings: house, linkerSettings: linking),
     ]
 )
