@@ -42,7 +42,7 @@ final class Installation: Sendable {
                 "-c", "exec \"$0\" simulator --simulator-directory \"$1\" >\"$2\"", Installation.binaries + "/skls",
                 simulatorFolder, exports,
             ]
-        ) { _, line in
+        ) { line in
             if line.contains("listening") { continuation.yield() }
         }
         for await _ in ready { break }
@@ -82,7 +82,7 @@ final class Installation: Sendable {
         let process = try ChildProcess(
             Installation.binaries + "/skls",
             ["serve", "--state", folder + "/state", "--host", host, "--log-level", "debug"], environment: azure
-        ) { _, line in
+        ) { line in
             if line.contains("listening") { continuation.yield() }
             handler.withLockedValue { $0 }?(line)
         }
@@ -107,7 +107,7 @@ final class Installation: Sendable {
         lineHandler.withLockedValue { $0 = handler }
     }
 
-    var daemonLog: String { daemon.withLockedValue { $0 }?.errors ?? "" }
+    var daemonLog: String { daemon.withLockedValue { $0 }?.errorText ?? "" }
 
     // MARK: clients
 
@@ -238,7 +238,7 @@ final class Installation: Sendable {
 
     /// Everything that was written down anywhere about the runs: logs, journals, and what Azure shows.
     func everythingWrittenDown() async throws -> String {
-        var text = daemonLog + simulator.errors
+        var text = daemonLog + simulator.errorText
         for file in ["executions.jsonl", "requests.jsonl"] {
             text += (try? String(contentsOfFile: simulatorFolder + "/" + file, encoding: .utf8)) ?? ""  // absent = empty
         }
