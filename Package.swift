@@ -157,6 +157,7 @@ let package = Package(
                 "Daemon", "RecordsClient", "AzureSimulator", "DesiredState",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "Yams", package: "Yams"),
             ], swiftSettings: house, linkerSettings: linking),
         .executableTarget(
             name: "sockerless-backend-azf",
@@ -194,7 +195,18 @@ let package = Package(
             ], swiftSettings: house, linkerSettings: linking),
         .testTarget(
             name: "ControllerTests", dependencies: ["Controller"], swiftSettings: house, linkerSettings: linking),
-        .testTarget(name: "APIServerTests", dependencies: ["APIServer"], swiftSettings: house, linkerSettings: linking),
+        .testTarget(
+            name: "APIServerTests",
+            dependencies: [
+                "APIServer", "RecordsClient", "DesiredState", "AgentProtocol", "AgentLink",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOConcurrencyHelpers", package: nio),
+                .product(name: "NIOCore", package: nio),
+                .product(name: "NIOPosix", package: nio),
+                .product(name: "Subprocess", package: "swift-subprocess"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ], swiftSettings: house, linkerSettings: linking),
         .testTarget(
             name: "AzureSimulatorTests",
             dependencies: [

@@ -3,7 +3,6 @@ import DesiredState
 import HTTPTypes
 import HummingbirdCore
 import Logging
-import NIOConcurrencyHelpers
 import NIOCore
 
 extension DockerAPI {
@@ -108,11 +107,16 @@ struct AttachSession: Sendable {
             }
         }
         guard isLive else { return }
-        var start: UInt64 = 0
-        if isOpen, !withEarlierOutput, record.lastAttempt(ofRun: run)?.startedAt != nil {
-            start = try await backend.outputEnd(OutputKey(uid: record.uid.text, run: run, attempt: 1))
+        var attempt = 1
+        var position: UInt64 = 0
+        if isOpen, !withEarlierOutput, let run = record.status.runs.last {
+            // What was written before is not for those who attach now.
+            attempt = max(1, (run.attempts.lastIndex { $0.outcome != .refused } ?? 0) + 1)
+            position = try await backend.outputEnd(
+                OutputKey(uid: record.uid.text, run: run.number, attempt: attempt))
         }
-        try await backend.followOutput(record.uid, run: run, from: start, to: sink)
+        try await backend.followOutput(
+            record.uid, run: run, fromAttempt: attempt, position: position, to: sink)
     }
 
     // MARK: input

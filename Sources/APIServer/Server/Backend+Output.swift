@@ -33,10 +33,12 @@ extension Backend {
     }
 
     /// Hands over the output of a run, which may not have begun yet, until all of it was handed over. A record that is removed meanwhile changes
-    /// nothing: who reads a log gets it whole.
-    func followOutput(_ uid: UID, run: Int, from start: UInt64 = 0, to sink: @escaping OutputSink) async throws {
-        var attempt = 1
-        var start = start
+    /// nothing: who reads a log gets it whole. An attempt that was refused has no output, and another one follows it.
+    func followOutput(
+        _ uid: UID, run: Int, fromAttempt first: Int = 1, position: UInt64 = 0, to sink: @escaping OutputSink
+    ) async throws {
+        var attempt = first
+        var start = position
         while true {
             let key = OutputKey(uid: uid.text, run: run, attempt: attempt)
             // The order matters: a log that is followed before its record is seen alive tells the follower when it is removed.
@@ -45,10 +47,18 @@ extension Backend {
                 return try await readOutput(key, to: sink)
             }
             try await follow(chunks, key, of: uid, from: start, to: sink)
-            let attempts = try await store.load(uid)?.record.status.runs.last { $0.number == run }?.attempts.count
-            guard let attempts, attempts > attempt else { return }
+            guard try await isFollowed(by: attempt + 1, run: run, of: uid) else { return }
             attempt += 1
             start = 0
+        }
+    }
+
+    /// Whether there is another attempt of the run, or will be one because the last was refused; then it is waited for.
+    private func isFollowed(by attempt: Int, run: Int, of uid: UID) async throws -> Bool {
+        try await wait(for: uid) { record in
+            guard let attempts = record?.status.runs.last(where: { $0.number == run })?.attempts else { return false }
+            if attempts.count >= attempt { return true }
+            return attempts.last?.outcome == .refused && record?.isBeingDeleted == false ? nil : false
         }
     }
 

@@ -24,7 +24,15 @@ struct Backend: Sendable {
     func wait<Answer>(for uid: UID, until answer: (FunctionApp?) async throws -> Answer?) async throws -> Answer {
         var changes = store.changes.subscribe(to: uid).makeAsyncIterator()
         while true {
-            if let answer = try await answer(try await store.load(uid)?.record) { return answer }
+            let record: FunctionApp?
+            do {
+                record = try await store.load(uid)?.record
+            } catch {
+                // A read that is cut off is reported as a failing store.
+                try Task.checkCancellation()
+                throw error
+            }
+            if let answer = try await answer(record) { return answer }
             guard await changes.next() != nil else { throw CancellationError() }
         }
     }

@@ -18,6 +18,8 @@ struct ListeningSocket: ~Copyable {
 
     /// Throws when the directory is missing, when the path is something else than a stale socket of our own, or when the system refuses.
     init(path: String) throws(ListeningSocketError) {
+        // NIO ignores this signal when it makes a socket itself. It did not make this one, and a client that leaves must not end the process.
+        signal(SIGPIPE, SIG_IGN)
         let parent = ListeningSocket.parent(of: path)
         let lock = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard lock >= 0 else { throw .system("open the directory \(parent)", errno) }

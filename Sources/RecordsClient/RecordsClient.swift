@@ -1,0 +1,189 @@
+import AsyncHTTPClient
+package import DesiredState
+import Foundation
+import NIOCore
+import NIOFoundationCompat
+import NIOHTTP1
+
+/// The records API of a daemon, over its unix socket.
+package struct RecordsClient: Sendable {
+    package let socketPath: String
+    private let client = HTTPClient.shared
+
+    /// Bound of a reply that is read whole: a list of 10,000 records takes some 40 MiB.
+    static let maximumReplyBytes = 256 << 20
+    /// Requests that are answered from the store; a daemon that takes longer does not work.
+    static let requestTimeout = TimeAmount.seconds(30)
+    private static let path = "/apis/skls.dev/v1/functionapps"
+
+    package init(socketPath: String) {
+        self.socketPath = socketPath
+    }
+
+    package func list() async throws(RecordsClientError) -> RecordsSnapshot {
+        let reply = try await reply(.GET, RecordsClient.path)
+        let list = try decode(ListBody.self, from: reply.body)
+        return RecordsSnapshot(revision: list.metadata.resourceVersion, records: list.items)
+    }
+
+    package func get(_ name: String) async throws(RecordsClientError) -> FunctionApp {
+        try decode(FunctionApp.self, from: try await reply(.GET, try path(of: name)).body)
+    }
+
+    /// Creates or changes the record, or leaves it when it is as the manifest says.
+    package func apply(_ manifest: Manifest) async throws(RecordsClientError) -> (ApplyOutcome, FunctionApp) {
+        let body: Data
+        do {
+            body = try JSONEncoder().encode(ManifestBody(manifest))
+        } catch {
+            throw RecordsClientError(.invalid, "the manifest cannot be written as JSON: \(error)")
+        }
+        let reply = try await reply(
+            .PUT, try path(of: manifest.name.text), body: ByteBuffer(data: body), type: "application/json")
+        guard let outcome = reply.headers.first(name: "skls-result").flatMap(ApplyOutcome.init) else {
+            throw RecordsClientError(.badReply, "the daemon did not say what it did")
+        }
+        return (outcome, try decode(FunctionApp.self, from: reply.body))
+    }
+
+    /// Returns when the deletion is durable; the record goes later, which `watch` tells.
+    package func delete(_ name: String) async throws(RecordsClientError) -> FunctionApp {
+        try decode(FunctionApp.self, from: try await reply(.DELETE, try path(of: name)).body)
+    }
+
+    /// What exists, then every change. Goes on by itself after a lost connection and a restart of the daemon.
+    package func watch() -> RecordsWatch {
+        RecordsWatch(client: self)
+    }
+
+    /// The output of all runs, or of one. With `follow` also what comes until the open run ends.
+    package func log(
+        _ name: String, follow: Bool = false, tail: Int? = nil, run: Int? = nil
+    ) async throws(RecordsClientError) -> RecordsLog {
+        var query: [String] = []
+        if follow { query.append("follow=1") }
+        if let tail { query.append("tail=\(tail)") }
+        if let run { query.append("run=\(run)") }
+        let path = try path(of: name) + "/log" + (query.isEmpty ? "" : "?" + query.joined(separator: "&"))
+        return RecordsLog(body: try await stream(path))
+    }
+
+    // MARK: requests
+
+    struct Reply {
+        let headers: HTTPHeaders
+        let body: ByteBuffer
+    }
+
+    private func path(of name: String) throws(RecordsClientError) -> String {
+        guard RecordName(name) != nil else {
+            throw RecordsClientError(.notFound, "\"\(name)\" is no name of a record")
+        }
+        return RecordsClient.path + "/" + name
+    }
+
+    /// Opens a watch that starts at a revision.
+    func watchBody(from revision: Revision) async throws(RecordsClientError) -> HTTPClientResponse.Body {
+        try await stream(RecordsClient.path + "?watch=1&resourceVersion=\(revision)")
+    }
+
+    private func stream(_ path: String) async throws(RecordsClientError) -> HTTPClientResponse.Body {
+        let response = try await execute(request(.GET, path), deadline: .distantFuture)
+        guard response.status == .ok else {
+            throw RecordsClientError(response.status, body: try await collect(response.body))
+        }
+        return response.body
+    }
+
+    private func reply(
+        _ method: HTTPMethod, _ path: String, body: ByteBuffer? = nil, type: String? = nil
+    ) async throws(RecordsClientError) -> Reply {
+        var request = request(method, path)
+        if let body { request.body = .bytes(body) }
+        if let type { request.headers.add(name: "content-type", value: type) }
+        let response = try await execute(request, deadline: .now() + RecordsClient.requestTimeout)
+        let body = try await collect(response.body)
+        guard (200..<300).contains(response.status.code) else {
+            throw RecordsClientError(response.status, body: body)
+        }
+        return Reply(headers: response.headers, body: body)
+    }
+
+    private func request(_ method: HTTPMethod, _ path: String) -> HTTPClientRequest {
+        let unreserved = CharacterSet.alphanumerics.union(CharacterSet(charactersIn: "-._~"))
+        // The set leaves nothing that cannot be encoded.
+        let host = socketPath.addingPercentEncoding(withAllowedCharacters: unreserved) ?? socketPath
+        var request = HTTPClientRequest(url: "http+unix://\(host)\(path)")
+        request.method = method
+        request.headers.add(name: "host", value: "localhost")
+        return request
+    }
+
+    private func execute(
+        _ request: HTTPClientRequest, deadline: NIODeadline
+    ) async throws(RecordsClientError) -> HTTPClientResponse {
+        do {
+            return try await client.execute(request, deadline: deadline)
+        } catch {
+            throw RecordsClientError(transport: error, socketPath: socketPath)
+        }
+    }
+
+    private func collect(_ body: HTTPClientResponse.Body) async throws(RecordsClientError) -> ByteBuffer {
+        do {
+            return try await body.collect(upTo: RecordsClient.maximumReplyBytes)
+        } catch {
+            throw RecordsClientError(transport: error, socketPath: socketPath)
+        }
+    }
+
+    private func decode<Value: Decodable>(
+        _ type: Value.Type, from body: ByteBuffer
+    ) throws(RecordsClientError) -> Value {
+        do {
+            return try JSONDecoder().decode(type, from: Data(buffer: body))
+        } catch {
+            throw RecordsClientError(.badReply, "the daemon's reply cannot be read: \(error)")
+        }
+    }
+}
+
+package enum ApplyOutcome: String, Hashable, Sendable {
+    case created, configured, unchanged
+}
+
+/// All records at one revision.
+package struct RecordsSnapshot: Hashable, Sendable {
+    package let revision: Revision
+    package let records: [FunctionApp]
+}
+
+private struct ListBody: Decodable {
+    struct Metadata: Decodable {
+        let resourceVersion: Revision
+    }
+    let metadata: Metadata
+    let items: [FunctionApp]
+}
+
+/// A manifest as the body of a request.
+private struct ManifestBody: Encodable {
+    struct Metadata: Encodable {
+        let name: RecordName
+        let labels: [String: String]
+        let annotations: [String: String]
+        let resourceVersion: Revision?
+    }
+
+    let apiVersion = FunctionApp.apiVersion
+    let kind = FunctionApp.kind
+    let metadata: Metadata
+    let spec: FunctionAppSpec
+
+    init(_ manifest: Manifest) {
+        metadata = Metadata(
+            name: manifest.name, labels: manifest.labels, annotations: manifest.annotations,
+            resourceVersion: manifest.resourceVersion)
+        spec = manifest.spec
+    }
+}

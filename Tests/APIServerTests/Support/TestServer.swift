@@ -1,0 +1,126 @@
+import AgentLink
+import DesiredState
+import Foundation
+import Logging
+import NIOConcurrencyHelpers
+import SystemPackage
+
+@testable import APIServer
+
+/// The real server on a socket in a fresh directory, over the real store, with a fake controller behind it. Gone when `with` returns.
+struct TestServer: Sendable {
+    let socketPath: String
+    let store: SQLiteStore
+    let output: OutputStore
+    let controller: FakeController
+    let readiness: FakeReadiness
+
+    static func with(
+        limits: APIServerConfiguration.Limits = .init(), images: any ImageResolver = FakeRegistry(),
+        _ body: @Sendable (TestServer) async throws -> Void
+    ) async throws {
+        let directory = try TestDirectory()
+        defer { directory.remove() }
+        var generator = SystemRandomNumberGenerator()
+        let store = try SQLiteStore(path: directory.path + "/state.sqlite", generator: &generator)
+        let output = try OutputStore(directory: FilePath(directory.path + "/outputs"))
+        let controller = FakeController(store: store, output: output)
+        let readiness = FakeReadiness()
+        var configuration = APIServerConfiguration(socketPath: directory.path + "/s", version: "0.1.0")
+        configuration.limits = limits
+        var logger = Logger(label: "test")
+        logger.logLevel = .error
+        let server = APIServer(
+            configuration: configuration, store: store, output: output, runInput: controller, images: images,
+            readiness: readiness, clock: { Instant.now }, logger: logger)
+        let it = TestServer(
+            socketPath: configuration.socketPath, store: store, output: output, controller: controller,
+            readiness: readiness)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await server.run() }
+            group.addTask { try await controller.run() }
+            try await directory.waitForFile("s")
+            try await body(it)
+            group.cancelAll()
+            // What a cancelled service ends with is not what is tested.
+            while let result = await group.nextResult() { _ = result }
+        }
+    }
+
+    var host: String { "unix://" + socketPath }
+
+    func record(_ reference: String) async throws -> FunctionApp? {
+        guard case .found(let record) = try await store.find(reference: reference) else { return nil }
+        return record
+    }
+}
+
+/// A directory of the test's own, with a short path: sockets' paths are bounded.
+struct TestDirectory: Sendable {
+    let path: String
+
+    init() throws {
+        var template = Array("/tmp/skls-test-XXXXXX".utf8CString)
+        guard mkdtemp(&template) != nil else { throw Errno(rawValue: errno) }
+        path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
+    func remove() {
+        // A directory that stays behind fails no test.
+        try? FileManager.default.removeItem(atPath: path)
+    }
+
+    /// Waits until a name appears, told by the kernel.
+    func waitForFile(_ name: String) async throws {
+        let watch = inotify_init1(Int32(IN_CLOEXEC))
+        guard watch >= 0 else { throw Errno(rawValue: errno) }
+        defer { close(watch) }
+        guard inotify_add_watch(watch, path, UInt32(IN_CREATE) | UInt32(IN_MOVED_TO)) >= 0 else {
+            throw Errno(rawValue: errno)
+        }
+        while access(path + "/" + name, F_OK) != 0 {
+            try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
+                DispatchQueue.global().async {
+                    var buffer = [UInt8](repeating: 0, count: 4096)
+                    let count = read(watch, &buffer, buffer.count)
+                    if count > 0 { continuation.resume() } else { continuation.resume(throwing: Errno(rawValue: errno)) }
+                }
+            }
+        }
+    }
+}
+
+final class FakeReadiness: ReadinessCheck {
+    private let sentences = NIOLockedValueBox<[String]>([])
+    func failures() -> [String] { sentences.withLockedValue { $0 } }
+    func set(_ failures: [String]) { sentences.withLockedValue { $0 = failures } }
+}
+
+/// Has `alpine` and `busybox` with the tag `latest`.
+struct FakeRegistry: ImageResolver {
+    static let digest = "sha256:" + String(repeating: "ab", count: 32)
+
+    func resolve(_ reference: ImageReference) async throws(ImageResolverError) -> ImageResolution {
+        guard ["library/alpine", "library/busybox"].contains(reference.path) else { return .notFound }
+        return reference.tag == "latest" ? .found(digest: FakeRegistry.digest) : .manifestNotFound
+    }
+}
+
+extension Instant {
+    static var now: Instant {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return Instant(nanoseconds: Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec))
+    }
+}
+
+extension UID {
+    /// A uid that ends with the number.
+    static func test(_ number: Int) -> UID {
+        let digits = String(number, radix: 16)
+        guard let uid = UID(String(repeating: "0", count: 64 - digits.count) + digits) else {
+            preconditionFailure("64 digits are a uid")
+        }
+        return uid
+    }
+}
