@@ -181,7 +181,7 @@ let package = Package(
         .testTarget(
             name: "AzureSimulatorTests",
             dependencies: [
-                "AzureSimulator",
+                "AgentLink", "AgentProtocol", "AzureSimulator",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
