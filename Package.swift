@@ -65,6 +65,14 @@ let package = Package(
         .target(name: "AgentProtocol", swiftSettings: house),
         .target(name: "CAgentSpawn"),
         .target(
+            name: "AgentRuntime",
+            dependencies: [
+                "AgentProtocol", "CAgentSpawn",
+                .product(name: "NIOCore", package: nio),
+                .product(name: "NIOHTTP1", package: nio),
+                .product(name: "NIOPosix", package: nio),
+            ], swiftSettings: house),
+        .target(
             name: "AgentLink",
             dependencies: [
                 "AgentProtocol",
@@ -78,7 +86,7 @@ let package = Package(
         .target(
             name: "Controller",
             dependencies: [
-                "DesiredState", "AzureClient", "AgentLink",
+                "DesiredState", "AzureClient", "AgentProtocol", "AgentLink",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOConcurrencyHelpers", package: nio),
@@ -87,7 +95,7 @@ let package = Package(
         .target(
             name: "APIServer",
             dependencies: [
-                "DesiredState", "AgentLink",
+                "DesiredState", "AgentProtocol", "AgentLink",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
@@ -129,7 +137,8 @@ let package = Package(
         .target(
             name: "Daemon",
             dependencies: [
-                "DesiredState", "AzureClient", "AgentLink", "Controller", "APIServer", "AzureSimulator",
+                "DesiredState", "AzureClient", "AgentProtocol", "AgentLink", "Controller", "APIServer",
+                "AzureSimulator",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOConcurrencyHelpers", package: nio),
@@ -146,14 +155,9 @@ let package = Package(
             dependencies: ["Daemon", .product(name: "ArgumentParser", package: "swift-argument-parser")],
             swiftSettings: house, linkerSettings: linking),
         .executableTarget(
-            name: "skls-agent",
-            dependencies: [
-                "AgentProtocol", "CAgentSpawn",
-                .product(name: "NIOCore", package: nio),
-                .product(name: "NIOHTTP1", package: nio),
-                .product(name: "NIOPosix", package: nio),
-            ], swiftSettings: house, linkerSettings: agentLinking),
-        .testTarget(name: "DesiredStateTests", dependencies: ["DesiredState"], swiftSettings: house, linkerSettings: linking),
+            name: "skls-agent", dependencies: ["AgentRuntime"], swiftSettings: house, linkerSettings: agentLinking),
+        .testTarget(
+            name: "DesiredStateTests", dependencies: ["DesiredState"], swiftSettings: house, linkerSettings: linking),
         .testTarget(
             name: "AzureClientTests",
             dependencies: [
@@ -169,16 +173,35 @@ let package = Package(
         .testTarget(
             name: "AgentTests",
             dependencies: [
-                "AgentProtocol", "AgentLink",
+                "AgentProtocol", "AgentRuntime", "AgentLink",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOConcurrencyHelpers", package: nio),
+                .product(name: "NIOCore", package: nio),
+                .product(name: "NIOHTTP1", package: nio),
+                .product(name: "NIOPosix", package: nio),
                 .product(name: "Subprocess", package: "swift-subprocess"),
+                .product(name: "SystemPackage", package: "swift-system"),
             ], swiftSettings: house, linkerSettings: linking),
-        .testTarget(name: "ControllerTests", dependencies: ["Controller"], swiftSettings: house, linkerSettings: linking),
+        .testTarget(
+            name: "ControllerTests", dependencies: ["Controller"], swiftSettings: house, linkerSettings: linking),
         .testTarget(name: "APIServerTests", dependencies: ["APIServer"], swiftSettings: house, linkerSettings: linking),
         .testTarget(
             name: "AzureSimulatorTests",
-            dependencies: ["AzureSimulator", .product(name: "AsyncHTTPClient", package: "async-http-client")],
-            swiftSettings: house, linkerSettings: linking),
+            dependencies: [
+                "AgentLink", "AgentProtocol", "AzureSimulator",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "HummingbirdCore", package: "hummingbird"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOConcurrencyHelpers", package: nio),
+                .product(name: "NIOCore", package: nio),
+                .product(name: "NIOHTTP1", package: nio),
+                .product(name: "NIOPosix", package: nio),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ], swiftSettings: house, linkerSettings: linking),
         .testTarget(
             name: "IntegrationTests",
             dependencies: ["Daemon", .product(name: "Subprocess", package: "swift-subprocess")],

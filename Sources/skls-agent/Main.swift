@@ -1,1 +1,7 @@
-@main struct Main { static func main() { print("skls-agent") } }
+import AgentRuntime
+
+@main struct Main {
+    static func main() {
+        AgentProcess.run()
+    }
+}

@@ -1,0 +1,16 @@
+package import AgentProtocol
+package import NIOCore
+
+/// One frame of a log.
+package struct OutputChunk: Sendable, Equatable {
+    /// `stdout`, `stderr` or `gap`.
+    package let stream: OutputStream
+    /// When the agent read it, by the container's wall clock, since 1970. For a gap: about then.
+    package let timestampNanoseconds: UInt64
+    /// What the command wrote; empty for a gap.
+    package let bytes: ByteBuffer
+    /// For a gap: how many bytes of the agent's frames are missing here. Else nil.
+    package let lostBytes: UInt64?
+    /// Position in the log behind this chunk: from where to go on.
+    package let position: UInt64
+}

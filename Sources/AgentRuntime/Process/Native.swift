@@ -1,0 +1,133 @@
+import CAgentSpawn
+import Glibc
+
+/// The few calls that have to be C: what happens between fork and execve, and what Swift's Glibc module does not show.
+enum Native {
+    /// What to execute, ready for a child that may not allocate memory any more.
+    struct SpawnRequest {
+        /// Absolute paths to try in turn.
+        var candidates: [String]
+        var arguments: [String]
+        var environment: [String]
+        var workingDirectory: String
+        /// Nil to stay who the agent is.
+        var identity: UserIdentity?
+        var stdin: Int32
+        var stdout: Int32
+        var stderr: Int32
+        /// Written to the agent's stderr directly before the command is executed.
+        var logLine: String
+    }
+
+    struct Child {
+        let pid: pid_t
+        /// Ends when the command was executed, or gives what ``failure(from:)`` reads. The caller closes it.
+        let status: Int32
+    }
+
+    enum Stage: Equatable {
+        case descriptors
+        case user
+        case workingDirectory
+        case execute
+    }
+
+    struct Failure: Equatable {
+        let stage: Stage
+        let error: Int32
+    }
+
+    /// Forks. The errno if that fails.
+    static func spawn(_ request: SpawnRequest) -> Result<Child, SpawnError> {
+        let candidates = CStringList(request.candidates)
+        let arguments = CStringList(request.arguments)
+        let shellArguments = CStringList(["/bin/sh", ""] + request.arguments.dropFirst())
+        let environment = CStringList(request.environment)
+        let groups = request.identity?.supplementaryGroups ?? []
+        let logLine = Array(request.logLine.utf8CString)
+        var pid: pid_t = 0
+        var status: Int32 = -1
+        let lists = (candidates, arguments, shellArguments, environment)
+        defer { withExtendedLifetime(lists) {} }
+        let error = request.workingDirectory.withCString { directory in
+            groups.withUnsafeBufferPointer { groups in
+                logLine.withUnsafeBufferPointer { logLine in
+                    var native = agent_spawn_request()
+                    native.candidates = candidates.constantPointers
+                    native.argv = UnsafePointer(arguments.pointers)
+                    native.shell_argv = shellArguments.pointers
+                    native.envp = UnsafePointer(environment.pointers)
+                    native.working_directory = directory
+                    native.stdin_fd = request.stdin
+                    native.stdout_fd = request.stdout
+                    native.stderr_fd = request.stderr
+                    native.log_fd = STDERR_FILENO
+                    native.log_line = logLine.baseAddress
+                    native.log_line_length = logLine.count - 1
+                    if let identity = request.identity {
+                        native.changes_user = 1
+                        native.uid = identity.uid
+                        native.gid = identity.gid
+                        native.groups = groups.baseAddress
+                        native.group_count = groups.count
+                    }
+                    return agent_spawn(&native, &pid, &status)
+                }
+            }
+        }
+        return error == 0 ? .success(Child(pid: pid, status: status)) : .failure(SpawnError(error: error))
+    }
+
+    struct SpawnError: Error {
+        let error: Int32
+    }
+
+    /// Reads what the child wrote to its status descriptor; nil for anything else than a whole message.
+    static func failure(from bytes: UnsafeRawBufferPointer) -> Failure? {
+        guard bytes.count == MemoryLayout<agent_spawn_failure>.size else { return nil }
+        let failure = bytes.loadUnaligned(as: agent_spawn_failure.self)
+        let stage: Stage =
+            switch UInt32(bitPattern: failure.stage) {
+            case agent_spawn_stage_descriptors.rawValue: .descriptors
+            case agent_spawn_stage_user.rawValue: .user
+            case agent_spawn_stage_directory.rawValue: .workingDirectory
+            default: .execute
+            }
+        return Failure(stage: stage, error: failure.error)
+    }
+
+    /// Wipes the environment out of sight of other processes. Whoever holds a pointer from getenv(3) must be done with
+    /// it: to be called before there is a second thread.
+    static func hideEnvironment() {
+        agent_hide_environment()
+    }
+
+    /// A descriptor of a nameless file; negative if there is none to be had.
+    static func temporaryFile(inMemory: Bool) -> Int32 {
+        agent_temporary_file(inMemory ? 1 : 0)
+    }
+}
+
+/// A NULL-terminated list of C strings, for as long as the object lives.
+private final class CStringList {
+    let pointers: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>
+    private let count: Int
+
+    /// The same list, seen as one of strings that nobody changes.
+    var constantPointers: UnsafePointer<UnsafePointer<CChar>?> {
+        UnsafeRawPointer(pointers).assumingMemoryBound(to: UnsafePointer<CChar>?.self)
+    }
+
+    init(_ strings: [String]) {
+        count = strings.count
+        pointers = .allocate(capacity: count + 1)
+        for (index, string) in strings.enumerated() { (pointers + index).initialize(to: strdup(string)) }
+        (pointers + count).initialize(to: nil)
+    }
+
+    deinit {
+        // The child filled a slot of its own copy of this memory only.
+        for index in 0..<count { free(pointers[index]) }
+        pointers.deallocate()
+    }
+}

@@ -1,0 +1,69 @@
+/// What a simulator is made of. Every value but the agent's executable has a default that serves a single user.
+package struct SimulatorConfiguration: Sendable {
+    package static let defaultTenantID = "5ba5e000-7e4a-4000-8000-000000000001"
+    package static let defaultClientID = "5ba5e000-7e4a-4000-8000-000000000002"
+    package static let defaultSubscriptionID = "5ba5e000-7e4a-4000-8000-000000000003"
+    package static let defaultResourceGroup = "skls"
+    package static let defaultLocation = "eastus"
+    package static let defaultPlanName = "skls-plan"
+    package static let defaultPort = 0
+
+    package var tenantID = Self.defaultTenantID
+    package var clientID = Self.defaultClientID
+    /// Drawn at random unless it is set.
+    package var clientSecret = SimulatorSecret.random()
+    package var subscriptionID = Self.defaultSubscriptionID
+    package var resourceGroup = Self.defaultResourceGroup
+    /// Groups beside the main one. They are empty.
+    package var otherResourceGroups: [String] = []
+    /// The region's name, for example `eastus`.
+    package var location = Self.defaultLocation
+    /// The name of the one Elastic Premium plan (EP1), in the main group.
+    package var planName = Self.defaultPlanName
+    /// The port on 127.0.0.1; 0 takes a free one.
+    package var port = Self.defaultPort
+    /// Resources in one page of a list.
+    package var pageSize = 100
+    /// The static agent that every container starts with.
+    package var agentExecutable: String
+    /// Folders with root file systems, by image name without a tag. They are copied for each container.
+    package var imageRoots: [String: String] = [:]
+    /// Where files go; a fresh directory under the system's temporary one unless it is set.
+    package var directory: String?
+    /// The executable of bubblewrap; looked up in `PATH` unless it is set.
+    package var bubblewrap: String?
+    /// The static busybox from which `alpine` and `busybox` are made.
+    package var busybox = "/bin/busybox"
+    /// When the front end cuts a response. Azure's limit is 230 s (Azure docs, functions-scale, read 2026-02).
+    package var responseLimit = Duration.seconds(230)
+    /// Seed of all identifiers that are drawn; random unless it is set.
+    package var seed: UInt64?
+
+    package init(agentExecutable: String) { self.agentExecutable = agentExecutable }
+}
+
+/// The client secret of the simulated application registration. It does not print.
+package struct SimulatorSecret: Sendable, CustomStringConvertible, CustomDebugStringConvertible {
+    /// The secret itself, for the one client that is given it.
+    package var revealed: String
+
+    package init(_ revealed: String) { self.revealed = revealed }
+
+    /// 32 random bytes in hex.
+    package static func random() -> SimulatorSecret {
+        var generator = SystemRandomNumberGenerator()
+        return SimulatorSecret(hexString((0..<32).map { _ in UInt8.random(in: 0...255, using: &generator) }))
+    }
+
+    package var description: String { "<redacted>" }
+    package var debugDescription: String { description }
+}
+
+/// Where a running simulator is found.
+package struct SimulatorAddress: Equatable, Sendable {
+    /// `http://127.0.0.1:PORT`: Resource Manager, login and registry alike.
+    package var url: String
+    package var port: Int
+    /// The directory with its journals.
+    package var directory: String
+}

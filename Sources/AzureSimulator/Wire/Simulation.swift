@@ -1,0 +1,127 @@
+import NIOConcurrencyHelpers
+
+/// The World behind a lock: an event goes in, replies go to those who wait for them, and the other effects go to the
+/// container runtime in their order.
+final class Simulation: Sendable {
+    /// What a request is told.
+    enum Answer: Sendable {
+        case reply(Reply)
+        /// The container that takes the request.
+        case forward(InstanceID)
+    }
+
+    private enum Slot {
+        /// Nobody waits yet.
+        case open
+        case waiting(CheckedContinuation<Answer, Never>)
+        case answered(Answer)
+    }
+
+    private struct State {
+        var world: World
+        var lastRequest: UInt64 = 0
+        var slots: [RequestID: Slot] = [:]
+    }
+
+    /// What one step leaves to do when the lock is free again.
+    private struct Outcome {
+        var resumptions: [(CheckedContinuation<Answer, Never>, Answer)] = []
+        var executions: [(ExecutionRecord, Instant)] = []
+    }
+
+    /// Effects for the container runtime, in the order of the steps. Ends with `shutDown`.
+    let effects: AsyncStream<Effect>
+    private let sink: AsyncStream<Effect>.Continuation
+    private let state: NIOLockedValueBox<State>
+    private let now: @Sendable () -> Instant
+    private let journal: @Sendable (ExecutionRecord, Instant) -> Void
+
+    init(
+        settings: WorldSettings, now: @escaping @Sendable () -> Instant,
+        journal: @escaping @Sendable (ExecutionRecord, Instant) -> Void
+    ) {
+        state = NIOLockedValueBox(State(world: World(settings: settings)))
+        // Unbounded: an effect must not be lost, and each is small and soon taken.
+        (effects, sink) = AsyncStream.makeStream(of: Effect.self, bufferingPolicy: .unbounded)
+        self.now = now
+        self.journal = journal
+    }
+
+    /// Tells the World of an event that nobody waits for.
+    func report(_ event: Event) {
+        finish(state.withLockedValue { step(event, &$0) })
+    }
+
+    /// Tells the World of a request and waits for its answer. A caller that is cancelled is answered at once, and the
+    /// World hears that it went away.
+    func answer(_ event: (RequestID) -> Event) async -> Answer {
+        let (id, immediate, outcome) = state.withLockedValue { state in
+            state.lastRequest += 1
+            let id = RequestID(number: state.lastRequest)
+            state.slots[id] = .open
+            let outcome = step(event(id), &state)
+            guard case .answered(let answer) = state.slots[id] else { return (id, Answer?.none, outcome) }
+            state.slots[id] = nil
+            return (id, answer, outcome)
+        }
+        finish(outcome)
+        if let immediate { return immediate }
+        return await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                let answer: Answer? = state.withLockedValue { state in
+                    if case .answered(let answer) = state.slots[id] {
+                        state.slots[id] = nil
+                        return answer
+                    }
+                    state.slots[id] = .waiting(continuation)
+                    return nil
+                }
+                if let answer { continuation.resume(returning: answer) }
+            }
+        } onCancel: {
+            finish(
+                state.withLockedValue { state in
+                    var outcome = step(.abandoned(id), &state)
+                    settle(id, .reply(FrontEndPage.serviceUnavailable), &state, &outcome)
+                    return outcome
+                })
+        }
+    }
+
+    /// Stops every container; the stream of effects ends behind that.
+    func shutDown() {
+        report(.shutdown)
+        sink.finish()
+    }
+
+    private func step(_ event: Event, _ state: inout State) -> Outcome {
+        var outcome = Outcome()
+        let time = now()
+        for effect in state.world.handle(event, at: time) {
+            switch effect {
+            case .reply(let id, let reply): settle(id, .reply(reply), &state, &outcome)
+            case .forward(let id, let instance): settle(id, .forward(instance), &state, &outcome)
+            case .journal(let execution): outcome.executions.append((execution, time))
+            // Under the lock, so that the order of effects is the order of steps.
+            case .start, .stop, .wake: sink.yield(effect)
+            }
+        }
+        return outcome
+    }
+
+    private func settle(_ id: RequestID, _ answer: Answer, _ state: inout State, _ outcome: inout Outcome) {
+        switch state.slots[id] {
+        case .open: state.slots[id] = .answered(answer)
+        case .waiting(let continuation):
+            state.slots[id] = nil
+            outcome.resumptions.append((continuation, answer))
+        case .answered, nil: break
+        }
+    }
+
+    private func finish(_ outcome: Outcome) {
+        // The journal first: who learns that a command ran must find it there.
+        for (execution, time) in outcome.executions { journal(execution, time) }
+        for (continuation, answer) in outcome.resumptions { continuation.resume(returning: answer) }
+    }
+}

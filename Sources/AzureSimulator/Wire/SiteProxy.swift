@@ -1,0 +1,185 @@
+import AsyncHTTPClient
+import HTTPTypes
+import HummingbirdCore
+import NIOCore
+import NIOHTTP1
+
+/// The front end of the sites: takes a request to the site's container and streams both bodies, at the pace of whoever
+/// is slower.
+struct SiteProxy: Sendable {
+    let simulation: Simulation
+    let runtime: ContainerRuntime
+    let watch: DisconnectWatch
+    /// When a response is cut (230 s on Azure).
+    let responseLimit: Duration
+
+    /// The client went away before there was an answer.
+    private struct ClientGone: Error {}
+    /// The response took longer than the limit.
+    private struct ResponseCut: Error {}
+
+    /// What the container, or the platform in its place, has to say.
+    private enum Result {
+        case page(Reply)
+        case response(HTTPClientResponse)
+    }
+
+    /// Answers a request for a site. Throws when the client is gone or the response was cut: the connection then closes.
+    @concurrent func respond(
+        to request: Request, host: String, entry: RequestEntry, writer: consuming ResponseWriter, channel: any Channel
+    ) async throws {
+        let end = NIODeadline.now() + TimeAmount(responseLimit)
+        let result: Result
+        do { result = try await self.result(for: request, host: host, channel: channel, end: end) } catch {
+            entry.answered(status: 499)  // "client closed request", as proxies log it
+            throw error
+        }
+        switch result {
+        case .page(let reply):
+            // The rest of the request's body was not read: the connection has no further use.
+            try await SimulatorServer.write(
+                reply, to: request, entry: entry, writer: writer, closes: Self.hasBody(request))
+        case .response(let response):
+            var fields = Self.fields(of: response.headers)
+            let hasBody = request.method != .head && response.status.mayHaveResponseBody
+            if !hasBody, request.method != .head { fields[.contentLength] = nil }
+            let head = HTTPResponse(status: .init(code: Int(response.status.code)), headerFields: fields)
+            entry.answered(status: head.status.code)
+            if hasBody {
+                try await stream(response.body, head: head, writer: writer, channel: channel, end: end)
+            } else {
+                try await writer.writeResponse(head)
+            }
+        }
+    }
+
+    /// Passes a response on as it comes. Another task reads the container, so that a client that goes away, or the
+    /// limit, ends a response in which nothing comes any more.
+    @concurrent private func stream(
+        _ source: HTTPClientResponse.Body, head: HTTPResponse, writer: consuming ResponseWriter, channel: any Channel,
+        end: NIODeadline
+    ) async throws {
+        let (buffers, sink) = RequestBody.makeStream()
+        var body = try await writer.writeHead(head)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            watch.set(channel) { sink.finish(ClientGone()) }
+            let cut = channel.eventLoop.scheduleTask(deadline: end) { sink.finish(ResponseCut()) }
+            defer {
+                watch.clear(channel)
+                cut.cancel()
+                group.cancelAll()
+            }
+            group.addTask {
+                do {
+                    for try await buffer in source { await sink.yield(buffer) }
+                    sink.finish()
+                } catch {
+                    sink.finish(error)
+                }
+            }
+            for try await buffer in buffers { try await body.write(buffer) }
+        }
+        try await body.finish(nil)
+    }
+
+    /// Waits for the container where it has to start, then for the head of its response.
+    private func result(
+        for request: Request, host: String, channel: any Channel, end: NIODeadline
+    ) async throws -> Result {
+        try await withThrowingTaskGroup(of: Result.self) { group in
+            let (gone, signal) = AsyncStream<Never>.makeStream()
+            watch.set(channel) { signal.finish() }
+            defer {
+                watch.clear(channel)
+                group.cancelAll()
+            }
+            group.addTask {
+                for await _ in gone {}
+                throw ClientGone()
+            }
+            group.addTask {
+                switch await simulation.answer({ .visit($0, host: host) }) {
+                case .reply(let reply): return .page(reply)
+                case .forward(let instance): return try await forward(request, to: instance, end: end)
+                }
+            }
+            guard let result = try await group.next() else { throw ClientGone() }
+            return result
+        }
+    }
+
+    private func forward(_ request: Request, to instance: InstanceID, end: NIODeadline) async throws -> Result {
+        guard let connection = runtime.connection(to: instance) else { return .page(FrontEndPage.badGateway) }
+        var outgoing = connection.request(request.head.path ?? "/")
+        outgoing.method = HTTPMethod(rawValue: request.method.rawValue)
+        outgoing.headers = Self.headers(of: request)
+        if Self.hasBody(request) {
+            let length = request.headers[.contentLength].flatMap { Int64($0) }
+            outgoing.body = .stream(request.body, length: length.map { .known($0) } ?? .unknown)
+        }
+        do {
+            return .response(try await connection.client.execute(outgoing, deadline: end))
+        } catch let error as HTTPClientError where error == .deadlineExceeded {
+            return .page(FrontEndPage.timedOut)
+        } catch {
+            // The container closed the connection, or is gone.
+            return .page(FrontEndPage.badGateway)
+        }
+    }
+
+    // MARK: Headers
+
+    /// Headers of one connection only (RFC 9110 §7.6.1).
+    private static let hopByHop: Set<String> = [
+        "connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade",
+    ]
+
+    private static func hasBody(_ request: Request) -> Bool {
+        request.headers[.transferEncoding] != nil || (request.headers[.contentLength] ?? "0") != "0"
+    }
+
+    /// The client's headers but for those of its connection, and the platform's own.
+    private static func headers(of request: Request) -> HTTPHeaders {
+        let named = Self.named(in: request.headers[.connection])
+        var headers = HTTPHeaders()
+        let authority = request.head.authority ?? ""
+        headers.add(name: "Host", value: authority)
+        for field in request.headers {
+            let name = field.name.canonicalName
+            if hopByHop.contains(name) || named.contains(name) || name == "content-length" || name == "host" {
+                continue
+            }
+            headers.add(name: field.name.rawName, value: field.value)
+        }
+        headers.replaceOrAdd(name: "X-Forwarded-For", value: "127.0.0.1")
+        headers.replaceOrAdd(name: "X-Forwarded-Proto", value: "https")
+        headers.replaceOrAdd(name: "DISGUISED-HOST", value: authority)
+        headers.replaceOrAdd(name: "WAS-DEFAULT-HOSTNAME", value: authority)
+        return headers
+    }
+
+    private static func fields(of headers: HTTPHeaders) -> HTTPFields {
+        let named = Self.named(in: headers["connection"].joined(separator: ","))
+        var fields = HTTPFields()
+        for (name, value) in headers {
+            let lower = name.lowercased()
+            if hopByHop.contains(lower) || named.contains(lower) { continue }
+            if let name = HTTPField.Name(name) { fields.append(HTTPField(name: name, value: value)) }
+        }
+        return fields
+    }
+
+    private static func named(in connection: String?) -> Set<String> {
+        Set((connection ?? "").split(separator: ",").map { $0.trimmingSpaces.lowercased() })
+    }
+}
+
+extension Substring {
+    /// Without spaces and tabs at the ends.
+    fileprivate var trimmingSpaces: Substring {
+        var text = self
+        while text.first == " " || text.first == "\t" { text.removeFirst() }
+        while text.last == " " || text.last == "\t" { text.removeLast() }
+        return text
+    }
+}

@@ -1,0 +1,123 @@
+/// Names one request to the simulated Azure until it is answered.
+struct RequestID: Hashable, Sendable {
+    var number: UInt64
+}
+
+/// A container's id: 64 hex digits, drawn for each start.
+struct InstanceID: Hashable, Sendable {
+    var text: String
+
+    /// The first 12 digits, which the container sees as its host name.
+    var short: String { String(text.prefix(12)) }
+}
+
+/// The key of a site: its name in lower case. Site names are one namespace over all subscriptions.
+struct SiteKey: Hashable, Comparable, Sendable {
+    var text: String
+
+    init(_ name: String) { text = name.lowercased() }
+
+    static func < (left: SiteKey, right: SiteKey) -> Bool { left.text < right.text }
+}
+
+/// A request to the control plane, as far as the World looks at one.
+struct ControlRequest: Sendable {
+    var method: String
+    /// Path as it was sent, percent-encoded, without the query.
+    var path: String
+    var query: String = ""
+    /// Scheme and authority that the client used; links in replies begin with it.
+    var baseURL: String = "https://management.azure.com"
+    var authorization: String? = nil
+    var clientRequestID: String? = nil
+    var wantsClientRequestID = false
+    var correlationRequestID: String? = nil
+    var body: [UInt8] = []
+}
+
+/// The answer to a control-plane request, or a page of the front end.
+struct Reply: Equatable, Sendable {
+    struct Header: Equatable, Sendable {
+        var name: String
+        var value: String
+    }
+
+    var status: Int
+    var headers: [Header] = []
+    var body: [UInt8] = []
+
+    /// A reply with a JSON body.
+    static func json(_ status: Int, _ value: JSON) -> Reply {
+        Reply(
+            status: status, headers: [Header(name: "Content-Type", value: "application/json; charset=utf-8")],
+            body: value.encoded)
+    }
+
+    /// A reply with a body of text in the given media type.
+    static func text(_ status: Int, _ text: String, type: String = "text/plain; charset=utf-8") -> Reply {
+        Reply(status: status, headers: [Header(name: "Content-Type", value: type)], body: Array(text.utf8))
+    }
+
+    mutating func add(_ name: String, _ value: String) { headers.append(Header(name: name, value: value)) }
+}
+
+/// What a container is started with.
+struct ContainerLaunch: Equatable, Sendable {
+    var instance: InstanceID
+    var site: String
+    /// The key of the base root in `WorldSettings.images`.
+    var image: String
+    var environment: [AppSetting]
+    /// The path of the platform's ping.
+    var warmUpPath: String
+    /// The host name that the ping carries.
+    var hostName: String
+}
+
+/// One application setting. Values are secrets: they never print.
+struct AppSetting: Equatable, Sendable, CustomStringConvertible {
+    var name: String
+    var value: String
+
+    var description: String { "\(name)=<redacted>" }
+}
+
+/// A command that was really about to be executed, as the agent said in the container's log.
+struct ExecutionRecord: Equatable, Sendable {
+    var site: String
+    var token: String
+    var boot: String
+}
+
+/// What happens to the World.
+enum Event: Sendable {
+    /// A request of the control plane: Resource Manager, login or registry.
+    case request(RequestID, ControlRequest)
+    /// A request for a site's host name.
+    case visit(RequestID, host: String)
+    /// The client of an unanswered request went away.
+    case abandoned(RequestID)
+    /// The container answered the platform's warm-up ping.
+    case containerReady(InstanceID)
+    /// The container's first process ended, or could not be started at all.
+    case containerExited(InstanceID)
+    /// Bytes of the container's stdout and stderr.
+    case containerWrote(InstanceID, [UInt8])
+    /// The time of an earlier `Effect.wake` has come.
+    case woke(SiteKey)
+    /// The simulator is about to end: containers stop, nothing starts any more.
+    case shutdown
+}
+
+/// What the World wants done. Effects of one step are in order.
+enum Effect: Equatable, Sendable {
+    case reply(RequestID, Reply)
+    /// The request goes to this container.
+    case forward(RequestID, InstanceID)
+    case start(ContainerLaunch)
+    /// SIGTERM now and SIGKILL after the grace; with no grace SIGKILL at once.
+    case stop(InstanceID, grace: Duration)
+    /// `Event.woke` is wanted at this time. A wake that has become pointless does no harm.
+    case wake(SiteKey, at: Instant)
+    case journal(ExecutionRecord)
+}

@@ -1,0 +1,142 @@
+// Azure Resource Manager: what happens to a request before and after a resource provider sees it.
+
+extension World {
+    /// Versions of Microsoft.Web that are answered, all alike.
+    static let webVersions = [
+        "2021-02-01", "2021-03-01", "2022-03-01", "2022-09-01", "2023-01-01", "2023-12-01", "2024-04-01", "2024-11-01",
+        "2025-03-01",
+    ]
+
+    mutating func answerResourceManager(_ request: ControlRequest, at now: Instant) -> Reply {
+        var reply: Reply
+        if let fault = fault(inAuthorization: request.authorization, at: now) {
+            reply = authenticationError(fault, at: now)
+        } else {
+            reply = authorizedReply(request, at: now)
+            addQuota(to: &reply, method: request.method, at: now)
+        }
+        addCorrelation(to: &reply, of: request, at: now)
+        return reply
+    }
+
+    /// Order of checks: known type, API version, subscription, group, resource.
+    private mutating func authorizedReply(_ request: ControlRequest, at now: Instant) -> Reply {
+        let route = ResourceRoute(path: request.path)
+        let query = URLText.pairs(request.query)
+        guard let version = query.first(where: { $0.name.lowercased() == "api-version" })?.value, !version.isEmpty
+        else {
+            return AzureErrorBody.resourceManager(
+                400, "MissingApiVersionParameter",
+                "The api-version query parameter (?api-version=) is required for all requests.")
+        }
+        guard let scope = route.scope else { return unknownPath(route) }
+        guard Self.webVersions.contains(version.lowercased()) else {
+            return AzureErrorBody.resourceManager(
+                400, "NoRegisteredProviderFound",
+                "No registered resource provider found for location '\(settings.location)' and API version "
+                    + "'\(version)' for type 'sites'. The supported api-versions are "
+                    + "'\(Self.webVersions.joined(separator: ", "))'. The supported locations are "
+                    + "'\(settings.location)'.")
+        }
+        guard scope.subscription.lowercased() == settings.subscriptionID.lowercased() else {
+            return AzureErrorBody.resourceManager(
+                404, "SubscriptionNotFound", "The subscription '\(scope.subscription)' could not be found.")
+        }
+        if let group = scope.group, knownGroup(group) == nil {
+            return AzureErrorBody.resourceManager(
+                404, "ResourceGroupNotFound", "Resource group '\(group)' could not be found.")
+        }
+        return dispatch(route, request, query: query, version: version, at: now)
+    }
+
+    private mutating func dispatch(
+        _ route: ResourceRoute, _ request: ControlRequest, query: [(name: String, value: String)], version: String,
+        at now: Instant
+    ) -> Reply {
+        switch (route, request.method) {
+        case (.sites(_, let group), "GET"):
+            return listSites(group: group, request: request, query: query, version: version)
+        case (.site(_, let group, let name, .none), "GET"): return getSite(name, group: group)
+        case (.site(_, let group, let name, .none), "PUT"):
+            return putSite(name, group: group, body: request.body, at: now)
+        case (.site(_, let group, let name, .none), "DELETE"):
+            let deletesPlan =
+                query.first { $0.name.lowercased() == "deleteemptyserverfarm" }?.value.lowercased() != "false"
+            return deleteSite(name, group: group, deletesEmptyPlan: deletesPlan)
+        case (.site(_, let group, let name, .containerLogs), "POST"): return containerLogs(name, group: group)
+        case (.site(_, let group, let name, .listAppSettings), "POST"): return appSettings(name, group: group)
+        case (.plan(_, let group, let name), "GET"): return getPlan(name, group: group)
+        default:
+            return AzureErrorBody.resourceManager(
+                405, "MethodNotAllowed", "The requested resource does not support http method '\(request.method)'.")
+        }
+    }
+
+    private func unknownPath(_ route: ResourceRoute) -> Reply {
+        if case .unknownType(let type) = route {
+            return AzureErrorBody.resourceManager(
+                404, "InvalidResourceType", "The resource type '\(type)' could not be found in the simulated Azure.")
+        }
+        return AzureErrorBody.resourceManager(
+            404, "InvalidResourcePath", "The requested path is not part of the simulated Azure.")
+    }
+
+    /// The group's own name for a name in any case.
+    func knownGroup(_ name: String) -> String? {
+        settings.resourceGroups.first { $0.lowercased() == name.lowercased() }
+    }
+
+    // MARK: Headers
+
+    /// Every reply has the three ids; the client's own comes back only when it asks (Azure Resource Manager RPC contract).
+    private mutating func addCorrelation(to reply: inout Reply, of request: ControlRequest, at now: Instant) {
+        let id = random.guid()
+        let correlation = request.correlationRequestID ?? random.guid()
+        reply.add("x-ms-request-id", id)
+        reply.add("x-ms-correlation-request-id", correlation)
+        reply.add("x-ms-routing-request-id", "\(settings.location.uppercased()):\(now.routingStamp):\(random.guid())")
+        if request.wantsClientRequestID, let client = request.clientRequestID {
+            reply.add("x-ms-client-request-id", client)
+        }
+        reply.add("Cache-Control", "no-cache")
+        reply.add("Pragma", "no-cache")
+        reply.add("Expires", "-1")
+        reply.add("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
+        reply.add("X-Content-Type-Options", "nosniff")
+    }
+
+    /// What is left in the caller's bucket. Nothing is refused here: the counters alone tell.
+    private mutating func addQuota(to reply: inout Reply, method: String, at now: Instant) {
+        let operation = TokenBucket.Operation(method: method)
+        let key = BucketKey(principal: servicePrincipalID, operation: operation)
+        let remaining = buckets[key, default: .subscriptionBucket(for: operation, at: now)].take(at: now)
+        reply.add("x-ms-ratelimit-remaining-subscription-\(operation.rawValue)", String(remaining))
+    }
+
+    private func authenticationError(_ fault: TokenFault, at now: Instant) -> Reply {
+        let (code, message) =
+            switch fault {
+            case .missing: ("AuthenticationFailed", "Authentication failed. The 'Authorization' header is missing.")
+            case .malformed: ("InvalidAuthenticationToken", "The access token is invalid.")
+            case .expired(let end):
+                (
+                    "ExpiredAuthenticationToken",
+                    "The access token expiry UTC time '\(end.american)' is earlier than current UTC time "
+                        + "'\(now.american)'."
+                )
+            case .wrongAudience(let audience):
+                (
+                    "InvalidAuthenticationTokenAudience",
+                    "The access token has been obtained for wrong audience or resource '\(audience)'. It should "
+                        + "exactly match with one of the allowed audiences 'https://management.azure.com', "
+                        + "'https://management.core.windows.net/'."
+                )
+            }
+        var reply = AzureErrorBody.resourceManager(401, code, message)
+        reply.add(
+            "WWW-Authenticate",
+            "Bearer authorization_uri=\"https://login.microsoftonline.com/\(settings.tenantID)\", "
+                + "error=\"invalid_token\", error_description=\"\(message)\"")
+        return reply
+    }
+}

@@ -1,0 +1,50 @@
+import Crypto
+
+/// What the simulated Azure consists of at its start, and the bounds it keeps.
+struct WorldSettings: Sendable {
+    var tenantID: String
+    var clientID: String
+    var clientSecret: SimulatorSecret
+    var subscriptionID: String
+    /// The groups of the subscription. The plan is in the first one.
+    var resourceGroups: [String]
+    /// The region's name as in requests, for example `eastus`.
+    var location: String
+    var planName: String
+    /// Known images by registry and repository (`docker.io/library/alpine`), each with the key of its base root.
+    var images: [String: String]
+    /// Audiences that Resource Manager accepts, besides those of the public cloud.
+    var audiences: [String] = []
+    var domain = "azurewebsites.net"
+    /// Resources in one page of a list.
+    var pageSize = 100
+    /// Key of the tokens' signatures, drawn at each start: tokens of an earlier simulator are worthless.
+    var tokenKey: SymmetricKey
+    /// Seed of every identifier that the World draws.
+    var seed: UInt64
+
+    /// An access token lives 3599 s (Microsoft identity platform, client credentials flow).
+    static let tokenLifetime = Duration.seconds(3_599)
+    /// How long a container may take until it answers the warm-up ping, unless `WEBSITES_CONTAINER_START_TIME_LIMIT`
+    /// says otherwise (Azure docs, reference-app-settings, read 2026-02).
+    static let startLimit = Duration.seconds(230)
+    /// SIGTERM to SIGKILL, unless `WEBSITES_CONTAINER_STOP_TIME_LIMIT` says otherwise (same source).
+    static let stopLimit = Duration.seconds(5)
+
+    /// The subscription's display form of the location (`East US`), as sites show it. Regions outside this table are
+    /// shown as they were configured.
+    var displayLocation: String { Self.regions[location.lowercased()] ?? location }
+
+    static func isSameLocation(_ left: String, _ right: String) -> Bool {
+        func normal(_ text: String) -> String { text.lowercased().filter { $0 != " " } }
+        return normal(left) == normal(right)
+    }
+
+    private static let regions = [
+        "centralus": "Central US", "eastus": "East US", "eastus2": "East US 2",
+        "germanywestcentral": "Germany West Central",
+        "northeurope": "North Europe", "southcentralus": "South Central US", "southeastasia": "Southeast Asia",
+        "swedencentral": "Sweden Central", "uksouth": "UK South", "westeurope": "West Europe", "westus": "West US",
+        "westus2": "West US 2", "westus3": "West US 3",
+    ]
+}
