@@ -24,6 +24,11 @@ import Testing
         #expect(throws: AzureError.self) { try ServiceURL(text) }
     }
 
+    @Test func `a refused address does not show its password`() {
+        let error = #expect(throws: AzureError.self) { try ServiceURL("https://user:canary@a.example") }
+        #expect(error?.description.contains("canary") == false)
+    }
+
     @Test func `a link is followed only to the very same service`() throws {
         let service = try ServiceURL("https://management.example")
         for link in ["https://management.example/x?$skiptoken=1", "HTTPS://MANAGEMENT.EXAMPLE:443/y"] {
