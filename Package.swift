@@ -210,18 +210,26 @@ let package = Package(
         .testTarget(
             name: "AzureSimulatorTests",
             dependencies: [
-                "AzureSimulator",
+                "AgentLink", "AgentProtocol", "AzureSimulator",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOConcurrencyHelpers", package: nio),
                 .product(name: "NIOCore", package: nio),
                 .product(name: "NIOHTTP1", package: nio),
+                .product(name: "NIOPosix", package: nio),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ], swiftSettings: house, linkerSettings: linking),
         .testTarget(
             name: "IntegrationTests",
-            dependencies: ["Daemon", .product(name: "Subprocess", package: "swift-subprocess")],
-            swiftSettings: house, linkerSettings: linking),
+            dependencies: [
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOConcurrencyHelpers", package: nio),
+                .product(name: "NIOCore", package: nio),
+                .product(name: "NIOHTTP1", package: nio),
+            ], swiftSettings: house, linkerSettings: linking),
         .testTarget(name: "RepositoryTests", swiftSettings: house, linkerSettings: linking),
     ]
 )

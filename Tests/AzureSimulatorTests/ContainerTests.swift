@@ -42,7 +42,7 @@ import Testing
         let script = """
             mkdir -p /tmp/a/b/c; touch /tmp/a/b/c/d; chmod 0 /tmp/a/b /tmp/a; ln -s / /tmp/root
             i=0; cd /tmp; while [ $i -lt 300 ]; do mkdir d; cd d; i=$((i+1)); done; touch end
-            echo ready; read x < /.skls/run/nothing; rm -rf / --no-preserve-root 2>/dev/null; exec sleep 1000
+            echo ready; read x < /.skls/run/nothing; rm -rf / 2>/dev/null; exec sleep 1000
             """
         try await RunningSimulator.run(agent: .script(script)) { simulator in
             let marker = "\(simulator.address.directory)/marker"

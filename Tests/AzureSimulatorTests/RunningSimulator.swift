@@ -33,7 +33,8 @@ struct RunningSimulator: Sendable {
 
     /// Runs `body` with a simulator, and ends the simulator gracefully behind it.
     static func run<Result: Sendable>(
-        agent: Agent = .script("exec sleep 1000"), _ change: (inout SimulatorConfiguration) -> Void = { _ in },
+        agent: Agent = .script("trap 'exit 0' TERM; sleep 1000 & wait"),
+        _ change: (inout SimulatorConfiguration) -> Void = { _ in },
         body: @Sendable (RunningSimulator) async throws -> Result
     ) async throws -> Result {
         let folder = FileManager.default.temporaryDirectory.appending(path: "skls-test-\(UUID().uuidString)")

@@ -10,7 +10,10 @@ struct InstantTests {
         #expect(Instant(rfc3339: text)?.nanoseconds == nanoseconds)
     }
 
-    @Test(arguments: ["", "2024-02-30T00:00:00Z", "2024-01-01", "2024-01-01T00:00:00", "2024-13-01T00:00:00Z", "2024-01-01T00:00:00.Z", "x"])
+    @Test(arguments: [
+        "", "2024-02-30T00:00:00Z", "2024-01-01", "2024-01-01T00:00:00", "2024-13-01T00:00:00Z",
+        "2024-01-01T00:00:00.Z", "x",
+    ])
     func `what is no time is refused`(text: String) {
         #expect(Instant(rfc3339: text) == nil)
     }

@@ -30,10 +30,12 @@ extension DockerAPI {
 
     /// `GET /images/{name}/json`: the little that is known of an image that stays in its registry.
     func inspectImage(_ name: String) async throws -> Response {
-        // A text that is no reference names no image, which is Docker's answer, too.
-        guard let reference = try? ImageReference(parsing: name),
-            let image = try await backend.store.image(reference.canonical)
-        else { throw DockerError(.notFound, "No such image: \(name)") }
+        // A text that is no reference names no image, which is Docker's answer, too. (Two guards: with both conditions in one the optimiser of
+        // Swift 6.3.1 crashes.)
+        guard let reference = ImageReference(codedText: name) else { throw DockerError(.notFound, "No such image: \(name)") }
+        guard let image = try await backend.store.image(reference.canonical) else {
+            throw DockerError(.notFound, "No such image: \(name)")
+        }
         return .json([
             "Id": .string(image.digest ?? image.canonical), "RepoTags": .array([.string(reference.familiar)]),
             "RepoDigests": ImageQuery.repoDigests(reference, image), "Parent": "", "Comment": "",

@@ -16,8 +16,9 @@ package struct ServiceURL: Sendable, Hashable, CustomStringConvertible {
         guard let parts = URLComponents(string: text), let origin = Self.origin(of: parts),
             parts.query == nil, parts.fragment == nil
         else {
+            // What stands in front of an at sign can be a password.
             throw AzureError(
-                code: .invalid, operation: .configure, resource: text,
+                code: .invalid, operation: .configure, resource: text.contains("@") ? "an address with a user" : text,
                 message: "not an absolute http or https address without user, query and fragment")
         }
         (scheme, host, port) = origin

@@ -6,7 +6,9 @@ extension AzureError {
     init(_ reply: AzureReply, to request: AzureRequest, clock: AzureClock) {
         let body = ErrorBody(
             bytes: reply.body.readableBytesView, headerCode: reply.headers.first(name: "x-ms-error-code"))
-        let code = ErrorClassification.code(status: reply.status, body: body)
+        var code = ErrorClassification.code(status: reply.status, body: body)
+        // A PUT makes what it names, so what is not there is something that it refers to.
+        if code == .notFound, request.method == .PUT { code = .scopeNotFound }
         let message = body.message.isEmpty ? "Azure gave no message" : body.message
         self.init(
             code: code, operation: request.operation, resource: request.resource, status: reply.status,

@@ -7,7 +7,8 @@ package struct AzureError: Error, Sendable, Equatable {
     package enum Code: String, Sendable, CaseIterable {
         /// Azure says that the named resource itself does not exist. Never read out of a bare 404 status.
         case notFound = "NotFound"
-        /// The subscription or resource group (or another parent) does not exist or is not visible to us.
+        /// Something around the resource does not exist or is not visible to us: the subscription, the resource group,
+        /// the plan a site shall run on.
         case scopeNotFound = "ScopeNotFound"
         /// Another operation on the same site, plan or webspace is running; the call was refused and changed nothing.
         case conflictBusy = "OperationInProgress"

@@ -59,7 +59,7 @@ struct ErrorBody: Sendable, Equatable {
         code = Self.text(value["code"] ?? value["Code"])
         message = Self.text(value["message"] ?? value["Message"]) ?? ""
         if message.isEmpty { message = (value["message"] ?? value["Message"])?["value"]?.string ?? "" }
-        // A deployment's message can be JSON itself, with the cause in it.
+        // A deployment's message can be JSON itself, with the cause in it; where it only looks so, it stays text.
         if message.first == "{", let inner = try? JSONDecoder().decode(JSONValue.self, from: Data(message.utf8)) {
             readNested(inner, depth: depth)
         }

@@ -47,6 +47,8 @@ struct TransportFailure: Error, Sendable, Equatable {
                 wasPossiblySent: !Self.connectOnly.contains(error.errnoCode))
         case ChannelError.connectTimeout:
             self.init(code: .timedOut, message: "cannot connect in time", wasPossiblySent: false)
+        case HTTPParserError.invalidEOFState:
+            self.init(code: .connection, message: "the answer ends early", wasPossiblySent: true)
         case is HTTPParserError:
             self.init(code: .malformedReply, message: "the answer is not HTTP/1.1", wasPossiblySent: true)
         default: self.init(code: .connection, message: "connection failed: \(error)", wasPossiblySent: true)

@@ -17,48 +17,44 @@ struct SimulatorServer: Sendable {
     /// Answers one request of a connection. Throws when the connection is of no more use.
     ///
     /// Here and below `@concurrent`, as the server's own functions are: the writer cannot change its isolation.
-    @concurrent func respond(to request: Request, writer: consuming ResponseWriter, channel: any Channel) async throws {
-        let start = ContinuousClock.now
+    @concurrent func respond(
+        to request: Request, writer: consuming ResponseWriter, channel: any Channel
+    ) async throws {
         let host = Self.hostName(request.head.authority ?? "")
-        let status: Int
-        let plane: String
-        if Self.isLoopback(host) {
-            plane = Self.plane(of: request.head.path ?? "/")
-            status = try await control(request, writer: writer)
+        let isControl = Self.isLoopback(host)
+        let entry = RequestEntry(
+            request.head, plane: isControl ? Self.plane(of: request.head.path ?? "/") : "site", journal: requests)
+        if isControl {
+            try await control(request, entry: entry, writer: writer)
         } else {
-            plane = "site"
-            status = try await proxy.respond(to: request, host: host, writer: writer, channel: channel)
+            try await proxy.respond(to: request, host: host, entry: entry, writer: writer, channel: channel)
         }
-        requests.append([
-            "time": .string(SystemCalls.wallClock().iso8601), "plane": .string(plane),
-            "method": .string(request.method.rawValue), "host": .string(request.head.authority ?? ""),
-            "path": .string(request.head.path ?? ""), "status": .number(status),
-            "milliseconds": .number(Self.milliseconds(ContinuousClock.now - start)),
-        ])
     }
 
-    @concurrent private func control(_ request: Request, writer: consuming ResponseWriter) async throws -> Int {
+    @concurrent private func control(
+        _ request: Request, entry: RequestEntry, writer: consuming ResponseWriter
+    ) async throws {
         let body: ByteBuffer
         do { body = try await request.body.collect(upTo: Self.bodyLimitBytes) } catch is NIOTooManyBytesError {
             let reply = AzureErrorBody.resourceManager(
                 413, "RequestEntityTooLarge", "The request content size exceeds the maximum size of 4 MB.")
-            try await Self.write(reply, to: request, writer: writer, closes: true)
-            return reply.status
+            try await Self.write(reply, to: request, entry: entry, writer: writer, closes: true)
+            return
         }
         let control = ControlRequest(request, body: Array(body.readableBytesView))
         guard case .reply(let reply) = await simulation.answer({ .request($0, control) }) else {
             throw SimulatorError(code: .configuration, message: "a request of the control plane was forwarded")
         }
-        try await Self.write(reply, to: request, writer: writer)
-        return reply.status
+        try await Self.write(reply, to: request, entry: entry, writer: writer)
     }
 
     // MARK: Writing
 
     /// Writes a whole reply in one piece.
     @concurrent static func write(
-        _ reply: Reply, to request: Request, writer: consuming ResponseWriter, closes: Bool = false
+        _ reply: Reply, to request: Request, entry: RequestEntry, writer: consuming ResponseWriter, closes: Bool = false
     ) async throws {
+        entry.answered(status: reply.status)
         var fields = HTTPFields()
         for header in reply.headers {
             if let name = HTTPField.Name(header.name) { fields.append(HTTPField(name: name, value: header.value)) }
@@ -91,10 +87,30 @@ struct SimulatorServer: Sendable {
         if path.hasPrefix("/v2/") || path == "/v2" { return "registry" }
         return path.split(separator: "?")[0].hasSuffix("/oauth2/v2.0/token") ? "login" : "arm"
     }
+}
 
-    private static func milliseconds(_ duration: Duration) -> String {
-        let microseconds = duration / .microseconds(1)
-        return String((microseconds).rounded() / 1_000)
+/// A request on its way into the journal of requests: never its headers or bodies, which hold secrets.
+struct RequestEntry: Sendable {
+    private let head: HTTPRequest
+    private let plane: String
+    private let journal: Journal
+    private let start = ContinuousClock.now
+
+    init(_ head: HTTPRequest, plane: String, journal: Journal) {
+        self.head = head
+        self.plane = plane
+        self.journal = journal
+    }
+
+    /// To be called before the first byte of the answer goes out: who has an answer finds its line.
+    func answered(status: Int) {
+        let microseconds = (ContinuousClock.now - start) / .microseconds(1)
+        journal.append([
+            "time": .string(SystemCalls.wallClock().iso8601), "plane": .string(plane),
+            "method": .string(head.method.rawValue), "host": .string(head.authority ?? ""),
+            "path": .string(head.path ?? ""), "status": .number(status),
+            "milliseconds": .number(String(microseconds.rounded() / 1_000)),
+        ])
     }
 }
 

@@ -15,6 +15,8 @@ struct SiteProxy: Sendable {
 
     /// The client went away before there was an answer.
     private struct ClientGone: Error {}
+    /// The response took longer than the limit.
+    private struct ResponseCut: Error {}
 
     /// What the container, or the platform in its place, has to say.
     private enum Result {
@@ -22,32 +24,62 @@ struct SiteProxy: Sendable {
         case response(HTTPClientResponse)
     }
 
-    /// - Returns: the status that was sent.
+    /// Answers a request for a site. Throws when the client is gone or the response was cut: the connection then closes.
     @concurrent func respond(
-        to request: Request, host: String, writer: consuming ResponseWriter, channel: any Channel
-    ) async throws -> Int {
+        to request: Request, host: String, entry: RequestEntry, writer: consuming ResponseWriter, channel: any Channel
+    ) async throws {
         let end = NIODeadline.now() + TimeAmount(responseLimit)
-        switch try await result(for: request, host: host, channel: channel, end: end) {
+        let result: Result
+        do { result = try await self.result(for: request, host: host, channel: channel, end: end) } catch {
+            entry.answered(status: 499)  // "client closed request", as proxies log it
+            throw error
+        }
+        switch result {
         case .page(let reply):
             // The rest of the request's body was not read: the connection has no further use.
-            try await SimulatorServer.write(reply, to: request, writer: writer, closes: Self.hasBody(request))
-            return reply.status
+            try await SimulatorServer.write(
+                reply, to: request, entry: entry, writer: writer, closes: Self.hasBody(request))
         case .response(let response):
-            let cut = channel.eventLoop.scheduleTask(deadline: end) { channel.close(promise: nil) }
-            defer { cut.cancel() }
             var fields = Self.fields(of: response.headers)
             let hasBody = request.method != .head && response.status.mayHaveResponseBody
             if !hasBody, request.method != .head { fields[.contentLength] = nil }
             let head = HTTPResponse(status: .init(code: Int(response.status.code)), headerFields: fields)
-            guard hasBody else {
+            entry.answered(status: head.status.code)
+            if hasBody {
+                try await stream(response.body, head: head, writer: writer, channel: channel, end: end)
+            } else {
                 try await writer.writeResponse(head)
-                return head.status.code
             }
-            var body = try await writer.writeHead(head)
-            for try await buffer in response.body { try await body.write(buffer) }
-            try await body.finish(nil)
-            return head.status.code
         }
+    }
+
+    /// Passes a response on as it comes. Another task reads the container, so that a client that goes away, or the
+    /// limit, ends a response in which nothing comes any more.
+    @concurrent private func stream(
+        _ source: HTTPClientResponse.Body, head: HTTPResponse, writer: consuming ResponseWriter, channel: any Channel,
+        end: NIODeadline
+    ) async throws {
+        let (buffers, sink) = RequestBody.makeStream()
+        var body = try await writer.writeHead(head)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            watch.set(channel) { sink.finish(ClientGone()) }
+            let cut = channel.eventLoop.scheduleTask(deadline: end) { sink.finish(ResponseCut()) }
+            defer {
+                watch.clear(channel)
+                cut.cancel()
+                group.cancelAll()
+            }
+            group.addTask {
+                do {
+                    for try await buffer in source { await sink.yield(buffer) }
+                    sink.finish()
+                } catch {
+                    sink.finish(error)
+                }
+            }
+            for try await buffer in buffers { try await body.write(buffer) }
+        }
+        try await body.finish(nil)
     }
 
     /// Waits for the container where it has to start, then for the head of its response.

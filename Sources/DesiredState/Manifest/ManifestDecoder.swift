@@ -59,15 +59,9 @@ struct ManifestDecoder {
             "suspend", "stop",
         ]
         guard let values = fields(node, at: "spec", allowed: allowed, required: ["image"]) else { return nil }
-        guard let imageNode = values["image"], let imageText = string(imageNode, at: "spec.image") else { return nil }
-        let image: ImageReference
-        do {
-            image = try ImageReference(parsing: imageText)
-        } catch {
-            note(imageNode, "spec.image", "\"\(imageText)\": \(error)")
-            return nil
-        }
-        var spec = FunctionAppSpec(image: image)
+        let image = values["image"].flatMap { decodeImage($0) }
+        // Without an image there is no spec, but the other faults are worth telling all the same.
+        guard var spec = (image ?? ManifestDecoder.anyImage).map({ FunctionAppSpec(image: $0) }) else { return nil }
         spec.command = values["command"].map { strings($0, at: "spec.command") } ?? []
         spec.args = values["args"].map { strings($0, at: "spec.args") } ?? []
         spec.env = values["env"].map { environment($0) } ?? []
@@ -86,7 +80,19 @@ struct ManifestDecoder {
         if let directory = spec.workingDir, !directory.hasPrefix("/") {
             note(values["workingDir"], "spec.workingDir", "\"\(directory)\" is not absolute")
         }
-        return spec
+        return image == nil ? nil : spec
+    }
+
+    private static let anyImage = ImageReference(codedText: "scratch")
+
+    private mutating func decodeImage(_ node: DocumentNode) -> ImageReference? {
+        guard let text = string(node, at: "spec.image") else { return nil }
+        do {
+            return try ImageReference(parsing: text)
+        } catch {
+            note(node, "spec.image", "\"\(text)\": \(error)")
+            return nil
+        }
     }
 
     private mutating func run(_ node: DocumentNode) -> RunPolicy {

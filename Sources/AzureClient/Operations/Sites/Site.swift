@@ -1,7 +1,7 @@
 /// A Function App (or another site) as Azure described it. Absent and unknown fields are no error: Azure leaves out and
 /// adds fields between API versions.
 package struct Site: Sendable, Hashable {
-    /// As Azure spells it. Site names differ only by more than case, see ``isNamed(_:)``.
+    /// As Azure spells it. Case does not tell site names apart, see ``isNamed(_:)``.
     package var name: String
     package var resourceID: ResourceID
     /// A comma-separated set such as `functionapp,linux,container`; Azure recomputes it, so compare it as a set.

@@ -1,0 +1,90 @@
+import AsyncHTTPClient
+import Logging
+import NIOCore
+import NIOHTTP1
+
+@testable import AzureClient
+
+/// Values that tests share; ids and names are invented.
+enum Sample {
+    static let subscription = "11111111-2222-3333-4444-555555555555"
+    static let correlation = CorrelationID(.testing)
+
+    static func environment(_ url: String = "https://management.example") throws -> AzureEnvironment {
+        try AzureEnvironment(resourceManager: url, authority: url)
+    }
+
+    static func scope() throws -> AzureScope {
+        try AzureScope(subscriptionID: subscription, resourceGroup: "containers")
+    }
+
+    static func name(_ text: String = "skls-sample") throws -> SiteName {
+        guard let name = SiteName(rawValue: text) else { throw Missing() }
+        return name
+    }
+
+    static func planID() throws -> ResourceID {
+        let text = "/subscriptions/\(subscription)/resourceGroups/containers/providers/Microsoft.Web/serverfarms/plan"
+        guard let id = ResourceID(text) else { throw Missing() }
+        return id
+    }
+
+    static func siteRequest(settings: [SiteRequest.Setting] = []) throws -> SiteRequest {
+        SiteRequest(
+            location: "westeurope", tags: ["managed-by": "skls"], image: "alpine:3", appSettings: settings,
+            serverFarmID: try planID())
+    }
+
+    static func site(_ name: String) -> String {
+        """
+        {"id":"/subscriptions/\(subscription)/resourceGroups/containers/providers/Microsoft.Web/sites/\(name)",
+         "name":"\(name)","type":"Microsoft.Web/sites","kind":"functionapp,linux,container","location":"West Europe",
+         "tags":{"managed-by":"skls"},"properties":{"state":"Running","enabled":true,
+         "defaultHostName":"\(name).azurewebsites.net","siteConfig":{"linuxFxVersion":"DOCKER|alpine:3"}}}
+        """
+    }
+
+    /// A client whose calls a script answers.
+    static func client(_ transport: ScriptedTransport, credential: (any TokenCredential)? = nil) throws -> AzureClient {
+        AzureClient(
+            environment: try environment(), scope: try scope(),
+            credential: credential ?? CountingCredential(now: transport.clock.now), sending: transport)
+    }
+
+    /// The request of a call, for what is judged without a client.
+    static func request(isWrite: Bool = false, secrets: [Secret] = []) -> AzureRequest {
+        AzureRequest(
+            operation: isWrite ? .putSite : .getSite, resource: "sample", method: isWrite ? .PUT : .GET,
+            url: "https://management.example/", isWrite: isWrite, correlationID: correlation, timeout: .seconds(5),
+            secrets: secrets)
+    }
+
+    /// Runs the body with a real transport and ends its HTTP client afterwards.
+    static func withTransport<Value>(
+        logger: Logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }),
+        _ body: (AzureTransport) async throws -> Value
+    ) async throws -> Value {
+        let client = AzureTransport.makeHTTPClient()
+        let transport = AzureTransport(client: client, userAgent: "skls-tests", logger: logger)
+        do {
+            let value = try await body(transport)
+            try await client.shutdown()
+            return value
+        } catch {
+            try await client.shutdown()
+            throw error
+        }
+    }
+
+    struct Missing: Error {}
+}
+
+/// The error of a call that has to fail.
+func failure<Value>(of call: () async throws(AzureError) -> Value) async throws -> AzureError {
+    do throws(AzureError) {
+        _ = try await call()
+    } catch {
+        return error
+    }
+    throw Sample.Missing()
+}

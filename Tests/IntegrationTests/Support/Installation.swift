@@ -1,0 +1,248 @@
+import AsyncHTTPClient
+import Foundation
+import NIOConcurrencyHelpers
+import NIOCore
+import NIOHTTP1
+import Testing
+
+/// A simulator and a daemon as processes of their own in a temporary folder, the docker CLI pointed at them, and independent looks at what happened.
+final class Installation: Sendable {
+    let folder: String
+    private let simulator: ChildProcess
+    private let azure: [String: String]
+    private let simulatorFolder: String
+    private let daemon = NIOLockedValueBox<ChildProcess?>(nil)
+    /// Called for each line that the daemon logs.
+    private let lineHandler = NIOLockedValueBox<(@Sendable (String) -> Void)?>(nil)
+
+    static let binaries = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
+        .path
+
+    /// Starts the simulator, and the daemon.
+    static func start() async throws -> Installation {
+        let installation = try await Installation()
+        try await installation.startDaemon()
+        // The CLI pulls a reference that the daemon does not know; later commands should not have to.
+        _ = try await installation.docker("pull", "-q", "alpine")
+        return installation
+    }
+
+    private init() async throws {
+        folder = NSTemporaryDirectory() + "/skls-test-" + UUID().uuidString.prefix(8)
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        let simulatorFolder = folder + "/azure"
+        self.simulatorFolder = simulatorFolder
+        let (ready, continuation) = AsyncStream.makeStream(of: Void.self)
+        let exports = folder + "/exports"
+        try Data().write(to: URL(fileURLWithPath: exports))
+        // The simulator says on standard output how it is reached; a shell keeps that in a file.
+        simulator = try ChildProcess(
+            "/bin/sh",
+            [
+                "-c", "exec \"$0\" simulator --simulator-directory \"$1\" >\"$2\"", Installation.binaries + "/skls",
+                simulatorFolder, exports,
+            ]
+        ) { line in
+            if line.contains("listening") { continuation.yield() }
+        }
+        for await _ in ready { break }
+        // The log line comes from the server, the exports directly after it.
+        var text = ""
+        while !text.contains("SKLS_REGISTRY") {
+            text = try String(contentsOfFile: exports, encoding: .utf8)
+            await Task.yield()
+        }
+        azure = Dictionary(
+            text.split(separator: "\n").compactMap { line -> (String, String)? in
+                guard line.hasPrefix("export ") else { return nil }
+                let parts = line.dropFirst(7).split(separator: "=", maxSplits: 1)
+                return parts.count == 2 ? (String(parts[0]), String(parts[1])) : nil
+            }
+        ) { _, last in last }
+    }
+
+    func stop() async {
+        let running = daemon.withLockedValue { $0 }
+        running?.send(SIGTERM)
+        _ = await running?.wait()
+        simulator.send(SIGTERM)
+        _ = await simulator.wait()
+        // What is left in the temporary folder harms nobody.
+        try? FileManager.default.removeItem(atPath: folder)
+    }
+
+    // MARK: the daemon
+
+    var host: String { "unix://\(folder)/skls.sock" }
+
+    /// Returns when the daemon listens.
+    func startDaemon() async throws {
+        let (ready, continuation) = AsyncStream.makeStream(of: Void.self)
+        let handler = lineHandler
+        let process = try ChildProcess(
+            Installation.binaries + "/skls",
+            ["serve", "--state", folder + "/state", "--host", host, "--log-level", "debug"], environment: azure
+        ) { line in
+            if line.contains("listening") { continuation.yield() }
+            handler.withLockedValue { $0 }?(line)
+        }
+        daemon.withLockedValue { $0 = process }
+        for await _ in ready { break }
+    }
+
+    /// kill -9.
+    func killDaemon() {
+        daemon.withLockedValue { $0 }?.send(SIGKILL)
+    }
+
+    func waitForDaemon() async {
+        let running = daemon.withLockedValue { running in
+            defer { running = nil }
+            return running
+        }
+        _ = await running?.wait()
+    }
+
+    func onDaemonLogLine(_ handler: (@Sendable (String) -> Void)?) {
+        lineHandler.withLockedValue { $0 = handler }
+    }
+
+    var daemonLog: String { daemon.withLockedValue { $0 }?.errorText ?? "" }
+
+    // MARK: clients
+
+    func docker(_ arguments: String..., input: String? = nil) async throws -> ChildProcess.Result {
+        try await docker(arguments, input: input)
+    }
+
+    func docker(_ arguments: [String], input: String? = nil) async throws -> ChildProcess.Result {
+        let path = [
+            "/usr/local/bin/docker", "/usr/bin/docker",
+            FileManager.default.currentDirectoryPath + "/.build/tools/docker",
+        ]
+        .first { FileManager.default.isExecutableFile(atPath: $0) }
+        let process = try ChildProcess(
+            try #require(path, "no docker CLI: run scripts/install-tools"), arguments,
+            environment: ["DOCKER_HOST": host, "DOCKER_CONFIG": folder + "/docker"], input: input.map { Data($0.utf8) })
+        return await process.wait()
+    }
+
+    func skls(_ arguments: String..., input: String? = nil) async throws -> ChildProcess.Result {
+        let process = try ChildProcess(
+            Installation.binaries + "/skls", arguments, environment: ["SKLS_HOST": host],
+            input: input.map { Data($0.utf8) })
+        return await process.wait()
+    }
+
+    /// A request to the daemon's socket as no well-behaved client sends it.
+    func request(_ method: String, _ path: String, body: String? = nil, type: String = "application/json") async throws
+        -> (
+            status: Int, type: String?, body: String
+        )
+    {
+        let socket = (folder + "/skls.sock").addingPercentEncoding(withAllowedCharacters: .alphanumerics) ?? ""
+        var request = HTTPClientRequest(url: "http+unix://\(socket)\(path)")
+        request.method = .init(rawValue: method)
+        if let body {
+            request.body = .bytes(ByteBuffer(string: body))
+            request.headers.add(name: "content-type", value: type)
+        }
+        let response = try await HTTPClient.shared.execute(request, timeout: .seconds(30))
+        let text = String(buffer: try await response.body.collect(upTo: 1 << 20))
+        return (Int(response.status.code), response.headers.first(name: "content-type"), text)
+    }
+
+    // MARK: independent looks
+
+    /// Names and tags of all sites, asked from Azure itself.
+    func sites() async throws -> [(name: String, tags: [String: String])] {
+        let base = try #require(azure["SKLS_AZURE_ENDPOINT"])
+        var tokenRequest = HTTPClientRequest(url: "\(base)/\(azure["AZURE_TENANT_ID"] ?? "")/oauth2/v2.0/token")
+        tokenRequest.method = .POST
+        tokenRequest.headers.add(name: "content-type", value: "application/x-www-form-urlencoded")
+        let form =
+            "grant_type=client_credentials&client_id=\(azure["AZURE_CLIENT_ID"] ?? "")"
+            + "&client_secret=\(azure["AZURE_CLIENT_SECRET"] ?? "")&scope=https%3A%2F%2Fmanagement.azure.com%2F.default"
+        tokenRequest.body = .bytes(ByteBuffer(string: form))
+        struct Token: Decodable { let access_token: String }
+        let token = try JSONDecoder().decode(Token.self, from: try await Installation.fetch(tokenRequest))
+        struct Page: Decodable {
+            struct Site: Decodable {
+                let name: String
+                let tags: [String: String]?
+            }
+            let value: [Site]
+            let nextLink: String?
+        }
+        let group =
+            "\(base)/subscriptions/\(azure["AZURE_SUBSCRIPTION_ID"] ?? "")/resourceGroups/\(azure["SKLS_RESOURCE_GROUP"] ?? "")"
+        var next: String? = group + "/providers/Microsoft.Web/sites?api-version=2025-03-01"
+        var sites: [(String, [String: String])] = []
+        while let url = next {
+            var request = HTTPClientRequest(url: url)
+            request.headers.add(name: "authorization", value: "Bearer " + token.access_token)
+            let page = try JSONDecoder().decode(Page.self, from: try await Installation.fetch(request))
+            sites += page.value.map { ($0.name, $0.tags ?? [:]) }
+            next = page.nextLink
+        }
+        return sites
+    }
+
+    private static func fetch(_ request: HTTPClientRequest) async throws -> Data {
+        let response = try await HTTPClient.shared.execute(request, timeout: .seconds(30))
+        let body = try await response.body.collect(upTo: 16 << 20)
+        try #require(response.status == .ok, "\(request.url): \(response.status) \(String(buffer: body))")
+        return Data(body.readableBytesView)
+    }
+
+    struct Execution: Decodable {
+        let site: String
+        let token: String
+    }
+
+    /// The simulator's journal of commands that were executed.
+    func executions() throws -> [Execution] {
+        try lines("executions.jsonl")
+    }
+
+    struct LoggedRequest: Decodable {
+        let plane: String
+        let method: String
+        let path: String
+        let status: Int
+    }
+
+    func requests() throws -> [LoggedRequest] {
+        try lines("requests.jsonl")
+    }
+
+    private func lines<T: Decodable>(_ file: String) throws -> [T] {
+        let path = simulatorFolder + "/" + file
+        guard FileManager.default.fileExists(atPath: path) else { return [] }
+        return try String(contentsOfFile: path, encoding: .utf8).split(separator: "\n").map {
+            try JSONDecoder().decode(T.self, from: Data($0.utf8))
+        }
+    }
+
+    /// kill -9 of the agents of all sites.
+    func killAgents() throws {
+        let folder = simulatorFolder + "/sites"
+        for file in try FileManager.default.contentsOfDirectory(atPath: folder) where file.hasSuffix(".pid") {
+            // The file can go between the listing and the reading: then there is no agent either.
+            guard let text = try? String(contentsOfFile: folder + "/" + file, encoding: .utf8),
+                let pid = Int32(text.trimmingCharacters(in: .whitespacesAndNewlines))
+            else { continue }
+            kill(pid, SIGKILL)
+        }
+    }
+
+    /// Everything that was written down anywhere about the runs: logs, journals, and what Azure shows.
+    func everythingWrittenDown() async throws -> String {
+        var text = daemonLog + simulator.errorText
+        for file in ["executions.jsonl", "requests.jsonl"] {
+            text += (try? String(contentsOfFile: simulatorFolder + "/" + file, encoding: .utf8)) ?? ""  // absent = empty
+        }
+        for site in try await sites() { text += "\(site)" }
+        return text
+    }
+}
