@@ -1,5 +1,5 @@
 /// What a frame of a run's output carries.
-package enum OutputStream: UInt8, Sendable, CaseIterable {
+package enum FrameStream: UInt8, Sendable, CaseIterable {
     case stdout = 1
     case stderr = 2
     /// Written by the daemon behind the last frame of a log: it is complete. Never sent by an agent.
@@ -16,12 +16,12 @@ package struct OutputFrameHeader: Equatable, Sendable {
     package static let encodedBytes = 16
     static let gapPayloadBytes = 8
 
-    package let stream: OutputStream
+    package let stream: FrameStream
     package let payloadBytes: Int
     /// When the agent read the payload, by the container's wall clock, since 1970.
     package let timestampNanoseconds: UInt64
 
-    package init(stream: OutputStream, payloadBytes: Int, timestampNanoseconds: UInt64) {
+    package init(stream: FrameStream, payloadBytes: Int, timestampNanoseconds: UInt64) {
         self.stream = stream
         self.payloadBytes = payloadBytes
         self.timestampNanoseconds = timestampNanoseconds
@@ -33,7 +33,7 @@ package struct OutputFrameHeader: Equatable, Sendable {
     /// Reads the header at the start of `bytes`, which may be longer. Nil when `bytes` is too short for a header or
     /// does not begin with one: an unknown stream, a length that its stream cannot have, bytes that must be zero.
     package init?(decoding bytes: UnsafeRawBufferPointer) {
-        guard bytes.count >= Self.encodedBytes, let stream = OutputStream(rawValue: bytes[0]), bytes[1] == 0,
+        guard bytes.count >= Self.encodedBytes, let stream = FrameStream(rawValue: bytes[0]), bytes[1] == 0,
             bytes[2] == 0, bytes[3] == 0
         else { return nil }
         let length = Int(UInt32(bigEndian: bytes.loadUnaligned(fromByteOffset: 4, as: UInt32.self)))

@@ -4,7 +4,7 @@ package import NIOCore
 /// One frame of a log.
 package struct OutputChunk: Sendable, Equatable {
     /// `stdout`, `stderr` or `gap`.
-    package let stream: OutputStream
+    package let stream: FrameStream
     /// When the agent read it, by the container's wall clock, since 1970. For a gap: about then.
     package let timestampNanoseconds: UInt64
     /// What the command wrote; empty for a gap.

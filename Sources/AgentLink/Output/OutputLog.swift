@@ -11,7 +11,7 @@ final class OutputLog: Sendable {
     let key: OutputKey
     private let path: FilePath
     private let state = NIOLockedValueBox(State())
-    private let onDeinit: @Sendable (OutputLog) -> Void
+    private let onDeinit: @Sendable () -> Void
 
     private struct State {
         /// What to read from, and, if `tail` is known, to write to.
@@ -33,14 +33,14 @@ final class OutputLog: Sendable {
         }
     }
 
-    init(key: OutputKey, path: FilePath, onDeinit: @escaping @Sendable (OutputLog) -> Void) {
+    init(key: OutputKey, path: FilePath, onDeinit: @escaping @Sendable () -> Void) {
         self.key = key
         self.path = path
         self.onDeinit = onDeinit
     }
 
     deinit {
-        onDeinit(self)
+        onDeinit()
         state.withLockedValue { state in
             if let descriptor = state.descriptor { OutputFile.close(descriptor) }
             if let descriptor = state.replaced { OutputFile.close(descriptor) }

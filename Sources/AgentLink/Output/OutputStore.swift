@@ -9,13 +9,14 @@ package import SystemPackage
 /// complete. Only logs in use take memory or a descriptor.
 package final class OutputStore: Sendable {
     private let directory: FilePath
-    private let live = NIOLockedValueBox<[OutputKey: Live]>([:])
+    private let live = NIOLockedValueBox<[OutputKey: Entry]>([:])
 
-    /// An entry of the table of logs in use. The object leaves the table as it goes, so an entry may be dead for a
-    /// moment; then it is replaced.
-    private struct Live {
-        weak var log: OutputLog?
-        let id: ObjectIdentifier
+    /// An entry of the table of logs in use. The log leaves the table as it goes, so an entry may be dead for a moment;
+    /// then it is replaced.
+    private final class Entry: Sendable {
+        weak let log: OutputLog?
+
+        init(_ log: OutputLog) { self.log = log }
     }
 
     /// Uses a directory, creating it (0700) if it does not exist; its parent must.
@@ -64,10 +65,7 @@ package final class OutputStore: Sendable {
         try OutputFile.removeDirectory(directory(of: uid))
         let logs = live.withLockedValue { live in
             let keys = live.keys.filter { $0.uid == uid }
-            return keys.compactMap { key -> OutputLog? in
-                guard let entry = live.removeValue(forKey: key) else { return nil }
-                return entry.log
-            }
+            return keys.compactMap { live.removeValue(forKey: $0)?.log }
         }
         for log in logs { log.markRemoved() }
     }
@@ -76,19 +74,23 @@ package final class OutputStore: Sendable {
     private func log(for key: OutputKey) throws(AgentError) -> OutputLog {
         let path = try path(of: key)
         return live.withLockedValue { live in
-            // Not `live[key]?.log`: the compiler (6.3.1) reads a weak member behind optional chaining from freed memory.
-            if let entry = live[key], let log = entry.log { return log }
-            let log = OutputLog(key: key, path: path) { [weak self] log in self?.forget(log) }
-            live[key] = Live(log: log, id: ObjectIdentifier(log))
+            if let log = live[key]?.log { return log }
+            let log = OutputLog(key: key, path: path) { [weak self] in self?.forget(key) }
+            live[key] = Entry(log)
             return log
         }
     }
 
-    /// Called as the object goes; by then another may have taken its place.
-    private func forget(_ log: OutputLog) {
-        live.withLockedValue { live in
-            if live[log.key]?.id == ObjectIdentifier(log) { live[log.key] = nil }
+    /// Called as a log goes. By then another may have taken its place; that one is alive.
+    private func forget(_ key: OutputKey) {
+        // Kept until the lock is free: if ours were the last reference to that one, it would go here, and come here.
+        let other = live.withLockedValue { live -> OutputLog? in
+            guard let entry = live[key] else { return nil }
+            let other = entry.log
+            if other == nil { live[key] = nil }
+            return other
         }
+        withExtendedLifetime(other) {}
     }
 
     private func directory(of uid: String) throws(AgentError) -> FilePath {

@@ -6,11 +6,11 @@ import NIOPosix
 final class OutputPipeHandler: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
 
-    private let stream: OutputStream
+    private let stream: FrameStream
     private weak var run: Run?
     private var context: ChannelHandlerContext?
 
-    init(stream: OutputStream, run: Run) {
+    init(stream: FrameStream, run: Run) {
         self.stream = stream
         self.run = run
     }

@@ -126,7 +126,7 @@ final class Run {
         becomeKnown()
     }
 
-    func outputRead(_ stream: OutputStream, _ bytes: ByteBuffer) {
+    func outputRead(_ stream: FrameStream, _ bytes: ByteBuffer) {
         var bytes = bytes
         let now = Clocks.wallNanoseconds()
         while let payload = bytes.readSlice(length: min(bytes.readableBytes, AgentLimit.framePayloadBytes)),
@@ -305,7 +305,7 @@ final class Run {
 
     private func openPipes(_ process: CommandProcess) {
         open(StatusPipeHandler(run: self), reading: process.status) { [weak self] in self?.statusRead(nil) }
-        for (stream, descriptor) in [(OutputStream.stdout, process.stdout), (.stderr, process.stderr)] {
+        for (stream, descriptor) in [(FrameStream.stdout, process.stdout), (.stderr, process.stderr)] {
             open(OutputPipeHandler(stream: stream, run: self), reading: descriptor) { [weak self] in
                 self?.outputClosed()
             }

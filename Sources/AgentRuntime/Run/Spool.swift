@@ -33,7 +33,7 @@ struct Spool: ~Copyable {
     }
 
     /// Appends one frame for a payload of 1 to 65,536 bytes. One that cannot be stored leaves a hole.
-    mutating func append(_ stream: OutputStream, _ payload: ByteBuffer, timestampNanoseconds: UInt64) {
+    mutating func append(_ stream: FrameStream, _ payload: ByteBuffer, timestampNanoseconds: UInt64) {
         let header = OutputFrameHeader(
             stream: stream, payloadBytes: payload.readableBytes, timestampNanoseconds: timestampNanoseconds)
         if (segments.last.map { $0.endOffset != endOffset || $0.sizeBytes + header.frameBytes > segmentBytes } ?? true)
