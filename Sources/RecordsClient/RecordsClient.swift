@@ -8,7 +8,15 @@ import NIOHTTP1
 /// The records API of a daemon, over its unix socket.
 package struct RecordsClient: Sendable {
     package let socketPath: String
-    private let client = HTTPClient.shared
+
+    /// One for the process, whose end is its shutdown. A socket that nobody listens on is told at once instead of being tried again for the whole
+    /// time-out.
+    private static let client = {
+        var configuration = HTTPClient.Configuration()
+        configuration.connectionPool.retryConnectionEstablishment = false
+        configuration.httpVersion = .http1Only
+        return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+    }()
 
     /// Bound of a reply that is read whole: a list of 10,000 records takes some 40 MiB.
     static let maximumReplyBytes = 256 << 20
@@ -123,7 +131,7 @@ package struct RecordsClient: Sendable {
         _ request: HTTPClientRequest, deadline: NIODeadline
     ) async throws(RecordsClientError) -> HTTPClientResponse {
         do {
-            return try await client.execute(request, deadline: deadline)
+            return try await RecordsClient.client.execute(request, deadline: deadline)
         } catch {
             throw RecordsClientError(transport: error, socketPath: socketPath)
         }

@@ -32,7 +32,9 @@ extension DockerAPI {
     func inspectImage(_ name: String) async throws -> Response {
         // A text that is no reference names no image, which is Docker's answer, too. (Two guards: with both conditions in one the optimiser of
         // Swift 6.3.1 crashes.)
-        guard let reference = ImageReference(codedText: name) else { throw DockerError(.notFound, "No such image: \(name)") }
+        guard let reference = ImageReference(codedText: name) else {
+            throw DockerError(.notFound, "No such image: \(name)")
+        }
         guard let image = try await backend.store.image(reference.canonical) else {
             throw DockerError(.notFound, "No such image: \(name)")
         }

@@ -9,8 +9,7 @@ struct ListeningSocket: ~Copyable {
     let path: String
     /// Belongs to whoever takes it with `descriptor`; listening and non-blocking.
     let descriptor: Int32
-    private let device: dev_t
-    private let inode: ino_t
+    private let identity: Identity
 
     /// Owner and group may connect, as with Docker's.
     static let mode: mode_t = 0o660
@@ -20,6 +19,8 @@ struct ListeningSocket: ~Copyable {
     init(path: String) throws(ListeningSocketError) {
         // NIO ignores this signal when it makes a socket itself. It did not make this one, and a client that leaves must not end the process.
         signal(SIGPIPE, SIG_IGN)
+        // Nobody could connect to a longer one; the temporary one is bounded where it is bound.
+        guard path.utf8.count < MemoryLayout.size(ofValue: sockaddr_un().sun_path) else { throw .pathTooLong(path) }
         let parent = ListeningSocket.parent(of: path)
         let lock = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard lock >= 0 else { throw .system("open the directory \(parent)", errno) }
@@ -35,26 +36,38 @@ struct ListeningSocket: ~Copyable {
         defer { rmdir(directory) }
         let temporary = directory + "/s"
         let descriptor = try ListeningSocket.bound(to: temporary)
-        defer { unlink(temporary) }
-        var status = stat()
-        guard chmod(temporary, ListeningSocket.mode) == 0, lstat(temporary, &status) == 0,
-            listen(descriptor, ListeningSocket.backlog) == 0, link(temporary, path) == 0
-        else {
-            let code = errno
+        let isMade =
+            chmod(temporary, ListeningSocket.mode) == 0 && listen(descriptor, ListeningSocket.backlog) == 0
+            && link(temporary, path) == 0
+        let code = errno
+        unlink(temporary)
+        guard isMade, let identity = ListeningSocket.identity(of: path) else {
             close(descriptor)
             throw .system("make the socket \(path)", code)
         }
         self.path = path
         self.descriptor = descriptor
-        device = status.st_dev
-        inode = status.st_ino
+        self.identity = identity
     }
 
     /// Removes the path if it is still the socket that was made here.
     func removePath() {
+        if ListeningSocket.identity(of: path) == identity { unlink(path) }
+    }
+
+    /// Inode numbers are used again, hence the time of the last change.
+    private struct Identity: Equatable {
+        let numbers: [Int]
+    }
+
+    private static func identity(of path: String) -> Identity? {
         var status = stat()
-        guard lstat(path, &status) == 0, status.st_dev == device, status.st_ino == inode else { return }
-        unlink(path)
+        guard lstat(path, &status) == 0 else { return nil }
+        return Identity(
+            numbers: [
+                Int(bitPattern: UInt(status.st_dev)), Int(bitPattern: UInt(status.st_ino)), status.st_ctim.tv_sec,
+                status.st_ctim.tv_nsec,
+            ])
     }
 
     /// Makes way: a stale socket of ours is removed, everything else is somebody's.

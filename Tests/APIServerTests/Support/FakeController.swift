@@ -135,7 +135,7 @@ actor FakeController {
         try write(token, .stdout, text)
     }
 
-    private func write(_ token: String, _ stream: OutputStream, _ text: String) throws {
+    private func write(_ token: String, _ stream: FrameStream, _ text: String) throws {
         guard var run = open[token] else { return }
         let frame = frame(stream, text)
         try run.writer.append(frame, at: run.written)
@@ -143,7 +143,7 @@ actor FakeController {
         open[token] = run
     }
 
-    private func frame(_ stream: OutputStream, _ text: String) -> ByteBuffer {
+    private func frame(_ stream: FrameStream, _ text: String) -> ByteBuffer {
         clock += 1_000_000_000
         let header = OutputFrameHeader(
             stream: stream, payloadBytes: text.utf8.count, timestampNanoseconds: UInt64(clock))
