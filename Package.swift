@@ -143,7 +143,8 @@ let package = Package(
         .target(
             name: "Daemon",
             dependencies: [
-                "DesiredState", "AzureClient", "AgentProtocol", "AgentLink", "Controller", "APIServer", "AzureSimulator",
+                "DesiredState", "AzureClient", "AgentProtocol", "AgentLink", "Controller", "APIServer",
+                "AzureSimulator",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: nio),

@@ -1,6 +1,6 @@
+import APIServer
 import AgentLink
 import AgentProtocol
-import APIServer
 import AzureClient
 import Controller
 import DesiredState

@@ -1,5 +1,5 @@
-import AgentLink
 import APIServer
+import AgentLink
 import AsyncHTTPClient
 import AzureClient
 package import AzureSimulator
@@ -29,7 +29,8 @@ package struct Daemon: Sendable {
         let store = try SQLiteStore(path: directory.databasePath, generator: &generator)
         let output = try OutputStore(directory: FilePath(directory.outputsPath))
         let core = DaemonCore(
-            store: store, output: output, socketPath: configuration.socketPath, boot: UInt64.random(in: 0 ... .max, using: &generator),
+            store: store, output: output, socketPath: configuration.socketPath,
+            boot: UInt64.random(in: 0 ... .max, using: &generator),
             logger: logger)
         switch configuration.azure {
         case .azure(let settings):
@@ -43,7 +44,8 @@ package struct Daemon: Sendable {
             let settings: @Sendable () async throws -> AzureSettings = {
                 for await address in addresses {
                     let variables = AzureSettings.environment(of: simulatorConfiguration, at: address)
-                    return try AzureSettings(environment: Dictionary(variables.map { ($0.name, $0.value) }) { _, last in last })
+                    return try AzureSettings(
+                        environment: Dictionary(variables.map { ($0.name, $0.value) }) { _, last in last })
                 }
                 throw CancellationError()
             }
@@ -73,7 +75,9 @@ extension ServiceGroup {
         quiet.logLevel = max(logger.logLevel, .error)
         var configuration = ServiceGroupConfiguration(
             services: services.map {
-                .init(service: $0, successTerminationBehavior: .gracefullyShutdownGroup, failureTerminationBehavior: .cancelGroup)
+                .init(
+                    service: $0, successTerminationBehavior: .gracefullyShutdownGroup,
+                    failureTerminationBehavior: .cancelGroup)
             }, gracefulShutdownSignals: [.sigterm, .sigint], logger: quiet)
         // An open attach would keep the process for ever otherwise.
         configuration.maximumGracefulShutdownDuration = .seconds(5)

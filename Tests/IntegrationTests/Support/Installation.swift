@@ -115,14 +115,17 @@ final class Installation: Sendable {
         try await docker(arguments, input: input)
     }
 
+    static func dockerPath() throws -> String {
+        let own = FileManager.default.currentDirectoryPath + "/.build/tools/docker"
+        let path = ["/usr/local/bin/docker", "/usr/bin/docker", own].first {
+            FileManager.default.isExecutableFile(atPath: $0)
+        }
+        return try #require(path, "no docker CLI: run scripts/install-tools")
+    }
+
     func docker(_ arguments: [String], input: String? = nil) async throws -> ChildProcess.Result {
-        let path = [
-            "/usr/local/bin/docker", "/usr/bin/docker",
-            FileManager.default.currentDirectoryPath + "/.build/tools/docker",
-        ]
-        .first { FileManager.default.isExecutableFile(atPath: $0) }
         let process = try ChildProcess(
-            try #require(path, "no docker CLI: run scripts/install-tools"), arguments,
+            Installation.dockerPath(), arguments,
             environment: ["DOCKER_HOST": host, "DOCKER_CONFIG": folder + "/docker"], input: input.map { Data($0.utf8) })
         return await process.wait()
     }
@@ -164,7 +167,10 @@ final class Installation: Sendable {
             "grant_type=client_credentials&client_id=\(azure["AZURE_CLIENT_ID"] ?? "")"
             + "&client_secret=\(azure["AZURE_CLIENT_SECRET"] ?? "")&scope=https%3A%2F%2Fmanagement.azure.com%2F.default"
         tokenRequest.body = .bytes(ByteBuffer(string: form))
-        struct Token: Decodable { let access_token: String }
+        struct Token: Decodable {
+            let text: String
+            private enum CodingKeys: String, CodingKey { case text = "access_token" }
+        }
         let token = try JSONDecoder().decode(Token.self, from: try await Installation.fetch(tokenRequest))
         struct Page: Decodable {
             struct Site: Decodable {
@@ -180,7 +186,7 @@ final class Installation: Sendable {
         var sites: [(String, [String: String])] = []
         while let url = next {
             var request = HTTPClientRequest(url: url)
-            request.headers.add(name: "authorization", value: "Bearer " + token.access_token)
+            request.headers.add(name: "authorization", value: "Bearer " + token.text)
             let page = try JSONDecoder().decode(Page.self, from: try await Installation.fetch(request))
             sites += page.value.map { ($0.name, $0.tags ?? [:]) }
             next = page.nextLink
@@ -240,7 +246,8 @@ final class Installation: Sendable {
     func everythingWrittenDown() async throws -> String {
         var text = daemonLog + simulator.errorText
         for file in ["executions.jsonl", "requests.jsonl"] {
-            text += (try? String(contentsOfFile: simulatorFolder + "/" + file, encoding: .utf8)) ?? ""  // absent = empty
+            // A file that is not there holds nothing.
+            text += (try? String(contentsOfFile: simulatorFolder + "/" + file, encoding: .utf8)) ?? ""
         }
         for site in try await sites() { text += "\(site)" }
         return text

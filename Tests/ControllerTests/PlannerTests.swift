@@ -1,0 +1,220 @@
+import DesiredState
+import Testing
+
+@testable import Controller
+
+/// The rule table by example: one situation, one rule, its actions.
+struct PlannerTests {
+    private static let now = Instant(nanoseconds: 1_700_000_000_000_000_000)
+    private static let boot = "b0"
+
+    private func input(_ change: (inout PlanInput) -> Void = { _ in }) throws -> PlanInput {
+        let record = try makeRecord(invocations: 1)
+        let identity = SiteIdentity(name: SiteDesigner.siteName(of: record.uid), designHash: "h", instance: "i")
+        var input = PlanInput(now: PlannerTests.now, record: record, identity: identity)
+        change(&input)
+        return input
+    }
+
+    private func site(of input: PlanInput, hash: String = "h", instance: String = "i") -> SiteObservation {
+        .present(
+            ObservedSite(
+                name: input.identity.name, resourceID: "/r", hostName: "host",
+                tags: [SiteTag.instance: instance, SiteTag.uid: input.record.uid.text, SiteTag.designHash: hash],
+                state: "Running"),
+            asOf: PlannerTests.now)
+    }
+
+    private func settled(_ input: PlanInput, isSettled: Bool = true) -> Intent {
+        Intent(
+            uid: input.record.uid, kind: .putSite, siteName: input.identity.name,
+            openedAt: PlannerTests.now + .seconds(-1), isSettled: isSettled)
+    }
+
+    private func attempt(_ input: PlanInput, acknowledged: Bool = true, result: AttemptResult? = nil) -> Attempt {
+        var attempt = Attempt(
+            uid: input.record.uid, run: 1, number: 1, token: "t", bootID: PlannerTests.boot,
+            openedAt: PlannerTests.now + .seconds(-1))
+        attempt.acknowledgedAt = acknowledged ? PlannerTests.now : nil
+        attempt.result = result
+        return attempt
+    }
+
+    @Test func `a fresh record gets a site without a look`() throws {
+        let plan = plan(try input())
+        #expect(plan.rule == .absent && plan.actions == [.putSite])
+        #expect(plan.status[.provisioned]?.reason == "Creating")
+    }
+
+    @Test func `nothing is decided while a write is under way`() throws {
+        let plan = plan(try input { $0.inFlight = [.putSite] })
+        #expect(plan.rule == .operationInProgress && plan.actions.isEmpty && plan.nextLook == .onChange)
+    }
+
+    @Test func `a create of unknown outcome is settled by reading`() throws {
+        let unread = plan(try input { $0.intent = settled($0, isSettled: false) })
+        #expect(unread.rule == .createUnknown && unread.actions == [.readSite])
+        let present = plan(
+            try input {
+                $0.intent = settled($0, isSettled: false)
+                $0.site = site(of: $0)
+            })
+        #expect(present.actions == [.settleIntent] && present.status.isTrue(.provisioned))
+        let absent = plan(
+            try input {
+                $0.intent = settled($0, isSettled: false)
+                $0.site = .absent(asOf: PlannerTests.now)
+            })
+        #expect(absent.rule == .createUnknown && absent.actions == [.putSite])
+    }
+
+    @Test func `what a list will tell is not asked site by site`() throws {
+        let plan = plan(
+            try input {
+                $0.intent = settled($0)
+                $0.isListPending = true
+            })
+        #expect(plan.rule == .unobserved && plan.actions.isEmpty)
+    }
+
+    @Test func `somebody else's site is left alone and shown as stalled`() throws {
+        let plan = plan(
+            try input {
+                $0.intent = settled($0)
+                $0.site = site(of: $0, instance: "other")
+            })
+        #expect(plan.rule == .foreignOwner && plan.actions.isEmpty && plan.status.isTrue(.stalled))
+    }
+
+    @Test func `a run begins only with the boot id of a live agent`() throws {
+        let ready = try input {
+            $0.intent = settled($0)
+            $0.site = site(of: $0)
+        }
+        #expect(plan(ready).rule == .starting && plan(ready).actions == [.greetAgent])
+        var live = ready
+        live.agent = .live(bootID: PlannerTests.boot)
+        #expect(plan(live).actions == [.openAttempt(run: 1, number: 1, bootID: PlannerTests.boot)])
+        var suspended = live
+        suspended.record.spec.suspend = true
+        #expect(plan(suspended).rule == .suspended && plan(suspended).actions.isEmpty)
+    }
+
+    @Test func `an unconfirmed attempt is asked for again in the same life, and never in another`() throws {
+        var same = try input {
+            $0.intent = settled($0)
+            $0.site = site(of: $0)
+            $0.attempts = [attempt($0, acknowledged: false)]
+            $0.agent = .live(bootID: PlannerTests.boot)
+        }
+        #expect(plan(same).rule == .runUnacknowledged && plan(same).actions == [.postRun(token: "t")])
+        same.agent = .live(bootID: "another")
+        let lost = plan(same)
+        #expect(lost.rule == .attemptLost)
+        guard case .finishAttempt(_, let result) = lost.actions.first else {
+            Issue.record("\(lost.actions)")
+            return
+        }
+        #expect(result.outcome == .unknown && lost.status.isTrue(.failed))
+    }
+
+    @Test func `settings and image are not written while an attempt is open`() throws {
+        var running = try input {
+            $0.intent = settled($0)
+            $0.site = site(of: $0, hash: "old")
+            $0.attempts = [attempt($0)]
+            $0.agent = .live(bootID: PlannerTests.boot)
+        }
+        #expect(plan(running).rule == .running && plan(running).actions == [.followRun(token: "t")])
+        running.attempts = [
+            attempt(running, result: AttemptResult(outcome: .succeeded, exitCode: 0, finishedAt: PlannerTests.now))
+        ]
+        #expect(plan(running).rule == .drift && plan(running).actions == [.putSite])
+    }
+
+    @Test func `a deletion kills the run, then deletes the site, then forgets`() throws {
+        var deleting = try input {
+            $0.record.metadata.deletionTimestamp = PlannerTests.now
+            $0.intent = settled($0)
+            $0.site = site(of: $0)
+            $0.attempts = [attempt($0)]
+        }
+        let kill = StopRequest(run: 1, signal: "KILL", graceSeconds: 0)
+        #expect(plan(deleting).actions == [.followRun(token: "t"), .stopRun(token: "t", kill)])
+        deleting.run = .ended(AttemptResult(outcome: .failed, exitCode: 137, finishedAt: PlannerTests.now))
+        guard case .finishAttempt = plan(deleting).actions.first else {
+            Issue.record("the result is not kept")
+            return
+        }
+        deleting.attempts = []
+        #expect(plan(deleting).actions == [.removeFinalizer(.endRun), .deleteSite])
+        deleting.record.metadata.finalizers = [.deleteSite]
+        deleting.site = .absent(asOf: PlannerTests.now)
+        #expect(plan(deleting).actions == [.removeFinalizer(.deleteSite), .forget])
+    }
+
+    @Test func `a deleted record whose create is unknown waits for certainty`() throws {
+        var deleting = try input {
+            $0.record.metadata.deletionTimestamp = PlannerTests.now
+            $0.record.metadata.finalizers = [.deleteSite]
+            $0.intent = settled($0, isSettled: false)
+            $0.site = .absent(asOf: PlannerTests.now)
+        }
+        #expect(!plan(deleting).actions.contains(.forget) && plan(deleting).nextLook != .onChange)
+        deleting.now = PlannerTests.now + .seconds(4000)
+        #expect(plan(deleting).actions == [.readSite])
+        deleting.site = .absent(asOf: deleting.now)
+        #expect(plan(deleting).actions == [.removeFinalizer(.deleteSite), .forget])
+    }
+
+    @Test func `an image that cannot be pulled fails the run that waits for it`() throws {
+        let plan = plan(
+            try input {
+                $0.intent = settled($0)
+                $0.site = site(of: $0)
+                let diagnosis = StartDiagnosis.imagePullFailed(message: "manifest unknown")
+                $0.agent = .notReady(NotReady(since: PlannerTests.now, message: "503", diagnosis: diagnosis))
+            })
+        #expect(plan.rule == .startFailed && plan.actions == [.failRun(number: 1, message: "manifest unknown")])
+    }
+
+    @Test func `a failed call is not made again before its back-off is over`() throws {
+        let later = PlannerTests.now + .seconds(5)
+        let plan = plan(
+            try input {
+                $0.failures[.putSite] = CallFailure(
+                    kind: .terminal(reason: "NoPlan"), message: "no plan", count: 1, notBefore: later)
+            })
+        #expect(plan.actions.isEmpty && plan.nextLook == .at(later))
+        #expect(plan.status[.stalled]?.reason == "NoPlan" && plan.status[.provisioned]?.message == "no plan")
+    }
+
+    @Test func `a time to live runs from the end of the last run`() throws {
+        let finished = AttemptResult(outcome: .failed, exitCode: 1, finishedAt: PlannerTests.now)
+        var input = try input {
+            $0.record.spec.run.ttlSecondsAfterFinished = 60
+            $0.record.status.conditions = [
+                Condition(type: .ready, status: .true, reason: "x", message: "", lastTransitionTime: PlannerTests.now)
+            ]
+            $0.intent = settled($0)
+            $0.site = site(of: $0)
+            $0.attempts = [attempt($0, result: finished)]
+        }
+        #expect(plan(input).rule == .timeToLive && plan(input).nextLook == .at(PlannerTests.now + .seconds(60)))
+        input.now = PlannerTests.now + .seconds(60)
+        #expect(plan(input).actions == [.markDeleted])
+    }
+
+    @Test func `the table's rules stand in the order of their names`() {
+        #expect(rules.map(\.name) == RuleName.allCases.dropLast())
+    }
+
+    @Test func `the container log of a failed pull is understood, an old one is not`() {
+        let failed = "Pulling image: docker.io/library/x\nError: manifest unknown: manifest unknown"
+        #expect(
+            StartDiagnosis(containerLog: failed)
+                == .imagePullFailed(message: "Error: manifest unknown: manifest unknown"))
+        #expect(StartDiagnosis(containerLog: failed + "\nPulling image: docker.io/library/y\nPull complete") == .none)
+        #expect(StartDiagnosis(containerLog: "") == .none)
+    }
+}
