@@ -260,7 +260,15 @@ import Testing
     @Test("an agent that is not process 1 kills the command's group, and does not wait for who left it")
     func notProcessOne() async throws {
         try await AgentContainer.run(isProcessOne: false) { agent in
-            let left = try await agent.script("(sleep 1001 &); (setsid sleep 1002 &); echo started")
+            // The fifo tells when that process has left the group.
+            let left = try await agent.script(
+                """
+                mkfifo /tmp/left
+                (setsid sh -c 'echo > /tmp/left; exec sleep 1002' &)
+                read -r line < /tmp/left
+                (sleep 1001 &)
+                echo started
+                """)
             #expect(left.stdout == "started\n")
             #expect(left.report.exitCode == 0)
             let others = try await agent.script("ps", token: .numbered(1))
