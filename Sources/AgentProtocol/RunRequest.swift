@@ -76,9 +76,10 @@ extension RunRequest {
         if command.isEmpty { throw RunRequestError("the command is empty") }
         let texts = arguments + environment + [workingDirectory, user ?? ""]
         if texts.contains(where: { $0.utf8.contains(0) }) { throw RunRequestError("a value contains a NUL byte") }
-        for entry in environment
-        where (entry.utf8.firstIndex(of: UInt8(ascii: "=")) ?? "".utf8.startIndex) <= entry.utf8.startIndex {
-            throw RunRequestError("an env entry has no NAME=")
+        for entry in environment {
+            guard let equals = entry.utf8.firstIndex(of: UInt8(ascii: "=")), equals > entry.utf8.startIndex else {
+                throw RunRequestError("an env entry has no NAME=")
+            }
         }
         guard workingDirectory.utf8.first == UInt8(ascii: "/") else { throw RunRequestError("workdir is not absolute") }
         if user?.isEmpty == true { throw RunRequestError("user is empty") }

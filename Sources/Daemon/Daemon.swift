@@ -78,7 +78,11 @@ extension ServiceGroup {
         // An open attach would keep the process for ever otherwise.
         configuration.maximumGracefulShutdownDuration = .seconds(5)
         configuration.maximumCancellationDuration = .seconds(5)
-        try await ServiceGroup(configuration: configuration).run()
+        do {
+            try await ServiceGroup(configuration: configuration).run()
+        } catch is CancellationError {
+            // What had to be cut off after the time for a graceful shutdown: the signal was obeyed.
+        }
     }
 }
 
@@ -142,9 +146,9 @@ struct DaemonCore: Sendable {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await controller.run() }
             group.addTask { try await api.run() }
-            // Whichever ends first, by failure or because of a shutdown, ends the other.
             try await group.next()
-            group.cancelAll()
+            // On a graceful shutdown each ends by itself; else the end of one is the end of the other.
+            if !Task.isShuttingDownGracefully { group.cancelAll() }
             try await group.waitForAll()
         }
     }

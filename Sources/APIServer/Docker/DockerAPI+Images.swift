@@ -54,8 +54,8 @@ extension DockerAPI {
         let byImage = Dictionary(grouping: records, by: \.spec.image.canonical).sorted { $0.key < $1.key }
         var images: [JSON] = []
         for (canonical, users) in byImage {
-            guard let reference = users.first?.spec.image, let image = try await backend.store.image(canonical)
-            else { continue }
+            guard let reference = users.first?.spec.image else { continue }
+            guard let image = try await backend.store.image(canonical) else { continue }
             images.append([
                 "Id": .string(image.digest ?? canonical), "ParentId": "",
                 "RepoTags": .array([.string(reference.familiar)]),

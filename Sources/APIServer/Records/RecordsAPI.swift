@@ -74,9 +74,9 @@ struct RecordsAPI: Sendable {
 
     /// Throws `notFound`; records that are being deleted have no name any more.
     func find(_ name: String) async throws -> FunctionApp {
-        guard let valid = RecordName(name), let record = try await backend.store.find(name: valid) else {
-            throw RecordsError.noSuchRecord(name)
-        }
+        // Two guards: with an `await` behind another condition the optimiser of Swift 6.3.1 crashes.
+        guard let valid = RecordName(name) else { throw RecordsError.noSuchRecord(name) }
+        guard let record = try await backend.store.find(name: valid) else { throw RecordsError.noSuchRecord(name) }
         return record
     }
 

@@ -31,9 +31,9 @@ final class Run {
         let waiting: Waiting
     }
 
-    /// How far a reader has confirmed to have come, and when it last asked (monotonic).
+    /// How far a reader has confirmed to have come, and when there last was one, asking or waiting (monotonic).
     private var confirmedOffset: UInt64 = 0
-    private var lastAskNanoseconds: UInt64?
+    private var readerSeenNanoseconds: UInt64?
     private var pausedOutputs: [OutputPipeHandler] = []
     private var resumeTimer: Scheduled<Void>?
     /// A reader was given the final report and all output before it.
@@ -165,13 +165,14 @@ final class Run {
 
     /// Answers with state and output from an offset on: at once if there is anything new, or after up to `wait`.
     func read(offset: UInt64, wait: TimeAmount, waiting: Waiting) {
-        lastAskNanoseconds = Clocks.monotonicNanoseconds()
+        readerSeenNanoseconds = Clocks.monotonicNanoseconds()
         confirmedOffset = max(confirmedOffset, min(offset, spool.endOffset))
         if offset > spool.endOffset {
             waiting.send(.badRequest("offset is behind the end"))
         } else if isOver || offset < spool.endOffset || wait == .zero {
             answer(Poll(offset: offset, waiting: waiting))
         } else {
+            polls.removeAll { $0.waiting.isAnswered }
             polls.append(Poll(offset: offset, waiting: waiting))
             waiting.limit(to: wait, on: eventLoop) { [report = self.report(offset: offset)] in
                 // Nothing has happened, or it would have been answered.
@@ -183,6 +184,8 @@ final class Run {
 
     private func answerPolls() {
         polls.removeAll { $0.waiting.isAnswered }
+        // Who was waiting just now is about to ask for the rest.
+        if !polls.isEmpty { readerSeenNanoseconds = Clocks.monotonicNanoseconds() }
         let ready = polls.filter { isOver || $0.offset < spool.endOffset }
         polls.removeAll { isOver || $0.offset < spool.endOffset }
         for poll in ready { answer(poll) }
@@ -211,9 +214,9 @@ final class Run {
     /// How long to leave the pipes alone; nil to read on. A command may write faster than a reader reads: as long as one
     /// is there, it is made to wait as by any slow reader. Half of the bound is left for what is in flight.
     private func readerWaitNanoseconds() -> UInt64? {
-        guard spool.endOffset - confirmedOffset > UInt64(boundBytes / 2), let lastAskNanoseconds else { return nil }
+        guard spool.endOffset - confirmedOffset > UInt64(boundBytes / 2), let readerSeenNanoseconds else { return nil }
         let now = Clocks.monotonicNanoseconds()
-        let until = lastAskNanoseconds + Self.readerPatienceNanoseconds
+        let until = readerSeenNanoseconds + Self.readerPatienceNanoseconds
         return until > now ? until - now : nil
     }
 

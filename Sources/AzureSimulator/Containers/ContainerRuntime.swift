@@ -152,7 +152,9 @@ final class ContainerRuntime: Sendable {
             do { try await Task.sleep(for: pause) } catch { return }
             pause = min(pause * 1.2, .milliseconds(50))
         }
-        do { try await roots.refill(launch.image) } catch {
+        do { try await roots.refill(launch.image) } catch is CancellationError {
+            // The container was gone before there was time.
+        } catch {
             logger.warning("cannot prepare a root", metadata: ["image": "\(launch.image)", "error": "\(error)"])
         }
     }
