@@ -1,4 +1,5 @@
 import Foundation
+import NIOCore
 import Testing
 
 @testable import APIServer
@@ -57,5 +58,24 @@ struct SocketTests {
         let long = directory.path + "/" + String(repeating: "x", count: 120)
         #expect(throws: ListeningSocketError.self) { _ = try ListeningSocket(path: long) }
         #expect(try String(contentsOfFile: file, encoding: .utf8) == "x")
+    }
+}
+
+@Suite("The end of the server", .timeLimit(.minutes(1)))
+struct ShutdownTests {
+    @Test("a graceful shutdown ends who waits for containers, and removes the socket")
+    func graceful() async throws {
+        try await TestServer.with { server in
+            let id = try await server.create(["hold"])
+            _ = try await server.request("POST", "/containers/\(id)/start")
+            try await RawClient.with(server.socketPath) { session in
+                try await session.send(attach(id))
+                _ = try await session.read(through: "\r\n\r\n")
+                await server.shutDown()
+                #expect(try await session.readToEnd().readableBytes == 0)
+            }
+            for await _ in server.stopped {}
+            #expect(access(server.socketPath, F_OK) != 0)
+        }
     }
 }

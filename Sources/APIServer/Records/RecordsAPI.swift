@@ -184,10 +184,12 @@ struct RecordsAPI: Sendable {
 
     /// Marks the record; the controller does the rest, and `watch` tells when it is gone.
     private func delete(name: String) async throws -> Response {
-        let uid = try await find(name).uid
-        try await backend.store.commit(
-            Transaction(origin: .user, [.markDeleted(uid, at: backend.clock())]))
-        guard let record = try await backend.store.load(uid)?.record else { throw RecordsError.noSuchRecord(name) }
+        var record = try await find(name)
+        let now = backend.clock()
+        // The reply is made of what is known here: by now the record itself may be gone.
+        record.metadata.resourceVersion = try await backend.store.commit(
+            Transaction(origin: .user, [.markDeleted(record.uid, at: now)]))
+        record.metadata.deletionTimestamp = now
         return try reply(record, status: .accepted)
     }
 

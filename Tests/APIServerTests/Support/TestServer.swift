@@ -3,6 +3,7 @@ import DesiredState
 import Foundation
 import Logging
 import NIOConcurrencyHelpers
+import ServiceLifecycle
 import SystemPackage
 
 @testable import APIServer
@@ -15,6 +16,9 @@ struct TestServer: Sendable {
     let output: OutputStore
     let controller: FakeController
     let readiness: FakeReadiness
+    /// Ends when the server has.
+    let stopped: AsyncStream<Never>
+    private let services: ServiceGroup
 
     static func with(
         limits: APIServerConfiguration.Limits = .init(), images: any ImageResolver = FakeRegistry(),
@@ -35,12 +39,17 @@ struct TestServer: Sendable {
         let server = APIServer(
             configuration: configuration, store: store, output: output, runInput: controller, images: images,
             readiness: readiness, clock: { Instant.now }, logger: logger, onListening: { listening.finish() })
+        let services = ServiceGroup(services: [server], logger: logger)
+        let (stopped, stopping) = AsyncStream.makeStream(of: Never.self)
         let it = TestServer(
             directory: directory.path, socketPath: configuration.socketPath, store: store, output: output,
             controller: controller,
-            readiness: readiness)
+            readiness: readiness, stopped: stopped, services: services)
         try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await server.run() }
+            group.addTask {
+                defer { stopping.finish() }
+                try await services.run()
+            }
             group.addTask { try await controller.run() }
             for await _ in whenListening {}
             try await body(it)
@@ -48,6 +57,11 @@ struct TestServer: Sendable {
             // What a cancelled service ends with is not what is tested.
             while let result = await group.nextResult() { _ = result }
         }
+    }
+
+    /// Begins the graceful shutdown.
+    func shutDown() async {
+        await services.triggerGracefulShutdown()
     }
 
     var host: String { "unix://" + socketPath }
