@@ -1,3 +1,4 @@
+import Glibc
 import Logging
 import NIOConcurrencyHelpers
 import NIOCore
@@ -86,7 +87,10 @@ import Testing
     }
 
     @Test func `nobody listening means that nothing was sent`() async throws {
-        let port = try await ScriptedServer.run({ _ in .close }) { $0.port }
+        // Bound and not listening: connections are refused, and nobody else can take the port meanwhile.
+        let holder = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        defer { close(holder) }
+        let port = try #require(UnlistenedPort.bind(holder))
         for host in ["127.0.0.1", "localhost"] {
             let result = try await send(to: "http://\(host):\(port)/", isWrite: true)
             guard case .failure(let error) = result else { throw Sample.Missing() }
@@ -216,5 +220,21 @@ struct RecordingLog: LogHandler {
     func log(event: LogEvent) {
         let pairs = (event.metadata ?? [:]).sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
         lines.withLockedValue { $0.append("\(event.message) \(pairs.joined(separator: " "))") }
+    }
+}
+
+private enum UnlistenedPort {
+    /// The port on 127.0.0.1 that the kernel gave the socket.
+    static func bind(_ descriptor: Int32) -> UInt16? {
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let isBound = withUnsafeMutablePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { generic in
+                Glibc.bind(descriptor, generic, length) == 0 && getsockname(descriptor, generic, &length) == 0
+            }
+        }
+        return isBound ? UInt16(bigEndian: address.sin_port) : nil
     }
 }
