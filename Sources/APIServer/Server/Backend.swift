@@ -27,10 +27,8 @@ struct Backend: Sendable {
             let record: FunctionApp?
             do {
                 record = try await store.load(uid)?.record
-            } catch {
-                // A read that is cut off is reported as a failing store.
-                try Task.checkCancellation()
-                throw error
+            } catch let error as StoreError where error.code == .cancelled {
+                throw CancellationError()
             }
             if let answer = try await answer(record) { return answer }
             guard await changes.next() != nil else { throw CancellationError() }

@@ -114,7 +114,7 @@ package struct ControllerMachine {
         case .conflict, .notFound, .attemptOpen:
             keys[uid]?.phase = .idle
             wake(uid, &effects)
-        case .unavailable, .damaged, .inUse, .nameTaken, .compacted:
+        case .unavailable, .cancelled, .damaged, .inUse, .nameTaken, .compacted:
             retryLater(uid, why: "\(error)", now, &effects)
         }
     }

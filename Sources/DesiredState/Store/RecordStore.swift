@@ -152,6 +152,8 @@ package struct StoreError: Error, Hashable, Sendable, CustomStringConvertible {
         case compacted(Revision)
         /// The state directory is used by another process.
         case inUse
+        /// The calling task was cancelled; nothing was written.
+        case cancelled
         /// The disk or the database refused; nothing was written.
         case unavailable
         /// A row cannot be understood; it is left alone.
@@ -175,6 +177,7 @@ package struct StoreError: Error, Hashable, Sendable, CustomStringConvertible {
             case .attemptOpen: "an attempt of this record is open"
             case .compacted(let oldest): "changes before revision \(oldest) are forgotten"
             case .inUse: "the state directory is in use by another process"
+            case .cancelled: "cancelled"
             case .unavailable: "the store cannot be read or written"
             case .damaged: "the store has a row that cannot be understood"
             }

@@ -197,6 +197,7 @@ extension StoreError {
         case let error as DatabaseError:
             let isDamage = [.SQLITE_CORRUPT, .SQLITE_NOTADB].contains(error.resultCode)
             self.init(isDamage ? .damaged : .unavailable, error.message ?? error.resultCode.description)
+        case is CancellationError: self.init(.cancelled)
         case is DecodingError: self.init(.damaged, "\(error)")
         default: self.init(.unavailable, "\(error)")
         }
