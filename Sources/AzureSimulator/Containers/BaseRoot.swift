@@ -165,12 +165,17 @@ extension BaseRoot {
         try SystemCalls.makeDirectory(path, mode: 0o755, owner: owner)
         let root = try SystemCalls.openDirectory(path)
         defer { SystemCalls.close(root) }
+        // Links to one target are names of one link: new inodes are what takes the time on ext4 (270 links: 80 ms as
+        // inodes, 3 ms as names).
+        var links: [String: String] = [:]
         // Modes of folders come last: one without write permission must still be filled.
         for (name, entry) in entries {
             switch entry {
             case .directory:
                 guard mkdirat(root.rawValue, name, 0o700) == 0 else { throw .failed("create", name, errno: errno) }
             case .link(let target):
+                if let first = links[target], linkat(root.rawValue, first, root.rawValue, name, 0) == 0 { continue }
+                links[target] = name
                 guard symlinkat(target, root.rawValue, name) == 0 else { throw .failed("create", name, errno: errno) }
             case .file(let mode, let content): try Self.copyFile(content, to: name, at: root.rawValue, mode: mode)
             }

@@ -7,6 +7,8 @@ struct Bubblewrap: Sendable {
     /// The executable's path.
     let executable: String
     let owner: FileOwner?
+    /// What gives up root's privileges, if there are any to give up.
+    private let setpriv: String?
 
     /// What one container is given.
     struct Sandbox: Sendable {
@@ -24,8 +26,10 @@ struct Bubblewrap: Sendable {
 
     /// Looks for `bwrap` in `path`, a list of folders as in `PATH`, unless an executable is given.
     init(executable: String?, searchPath path: String, owner: FileOwner?) throws(SimulatorError) {
-        let candidates = executable.map { [$0] } ?? path.split(separator: ":").map { "\($0)/bwrap" }
-        guard let found = candidates.first(where: { access($0, X_OK) == 0 }) else {
+        func find(_ name: String) -> String? {
+            path.split(separator: ":").map { "\($0)/\(name)" }.first { access($0, X_OK) == 0 }
+        }
+        guard let found = executable ?? find("bwrap"), access(found, X_OK) == 0 else {
             throw SimulatorError(
                 code: .bubblewrapMissing,
                 message: "bubblewrap is not installed: containers run only inside of it. "
@@ -33,6 +37,14 @@ struct Bubblewrap: Sendable {
         }
         self.executable = found
         self.owner = owner
+        setpriv = owner == nil ? nil : find("setpriv")
+        guard owner == nil || setpriv != nil else {
+            throw SimulatorError(
+                code: .bubblewrapMissing,
+                message:
+                    "setpriv is not installed: a simulator that root starts needs it to give up root's privileges. "
+                    + "Install it (Debian, Ubuntu: apt install util-linux), or start the simulator as another user")
+        }
     }
 
     /// A private root, own namespaces for everything (also the network), no capabilities, an empty environment but for
@@ -50,16 +62,17 @@ struct Bubblewrap: Sendable {
             "--hostname", sandbox.hostName, "--uid", "0", "--gid", "0", "--cap-drop", "ALL", "--chdir", "/",
             "--die-with-parent", "--as-pid-1", "--json-status-fd", "4", "--clearenv", "--args", "3", "--", command,
         ]
-        var platform = PlatformOptions()
-        if let owner {
-            platform.userID = owner.user
-            platform.groupID = owner.group
-            platform.supplementaryGroups = []
+        // Not by the library's own options for users: in its child, between clone and exec, the C library waits for
+        // threads that only the parent has if one of them was about to start (swift-subprocess 1.0.2 with glibc 2.36).
+        var privileges: [String] = []
+        if let owner, let setpriv {
+            privileges = [setpriv, "--reuid", "\(owner.user)", "--regid", "\(owner.group)", "--clear-groups", "--"]
         }
-        let script = "exec \"$0\" \"$@\" 3<&0 4>&0 0</dev/null"
+        let script = "exec \"$@\" 3<&0 4>&0 0</dev/null"
         return Subprocess.Configuration(
-            executable: .path("/bin/sh"), arguments: Arguments(["-c", script, executable] + options),
-            environment: .custom([:]), workingDirectory: "/", platformOptions: platform)
+            executable: .path("/bin/sh"),
+            arguments: Arguments(["-c", script, "sh"] + privileges + [executable] + options),
+            environment: .custom([:]), workingDirectory: "/")
     }
 
     /// The options that bubblewrap reads from the socket pair.
