@@ -29,7 +29,7 @@ enum SiteServer {
         return try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await server.run() }
             defer { group.cancelAll() }
-            try await simulator.until { try await simulator.send(simulator.visit(name)).status == 200 }
+            try await simulator.until { try await simulator.log(name).contains("is ready to serve requests") }
             return try await body()
         }
     }

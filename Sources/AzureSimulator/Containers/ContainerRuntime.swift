@@ -206,14 +206,16 @@ final class ContainerRuntime: Sendable {
         }
     }
 
-    /// `sites/NAME.pid`, for tests that want to do an agent harm.
+    /// `sites/NAME.pid`, for tests that want to do an agent harm. Renamed into its place, so that no reader finds half.
     private func writeProcessID(_ processID: Int32, of site: String) {
         let path = "\(directory.sites)/\(site.lowercased()).pid"
+        let draft = "\(directory.sites)/.\(processID)"
         do {
             let file = try FileDescriptor.open(
-                path, .writeOnly, options: [.create, .truncate, .closeOnExec], permissions: [.ownerReadWrite])
+                draft, .writeOnly, options: [.create, .truncate, .closeOnExec], permissions: [.ownerReadWrite])
             defer { SystemCalls.close(file) }
-            try SystemCalls.write(Array("\(processID)\n".utf8), to: file, path: path)
+            try SystemCalls.write(Array("\(processID)\n".utf8), to: file, path: draft)
+            guard rename(draft, path) == 0 else { throw SimulatorError.failed("rename", draft, errno: errno) }
         } catch {
             logger.warning("cannot write a process id", metadata: ["path": "\(path)", "error": "\(error)"])
         }
