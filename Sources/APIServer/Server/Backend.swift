@@ -27,8 +27,9 @@ struct Backend: Sendable {
             let record: FunctionApp?
             do {
                 record = try await store.load(uid)?.record
-            } catch let error as StoreError where error.code == .cancelled {
-                throw CancellationError()
+            } catch {
+                if error.code == .cancelled { throw CancellationError() }
+                throw error
             }
             if let answer = try await answer(record) { return answer }
             guard await changes.next() != nil else { throw CancellationError() }
