@@ -117,6 +117,22 @@ struct MachineTests {
         #expect(try await driver.record(record.uid)?.status.isTrue(.ready) == true)
     }
 
+    @Test func `reads that lag behind a write do not make it be written again`() async throws {
+        let driver = try MachineDriver(seed: 10)
+        driver.azure.staleReads = 3
+        let record = try makeRecord()
+        try await driver.start()
+        try await driver.write(.create(record), uid: record.uid)
+        try await driver.settle()
+        #expect(driver.azure.putCount == 1)
+        var stored = try #require(try await driver.record(record.uid))
+        stored.spec.image = try ImageReference(parsing: "busybox")
+        try await driver.write(.replace(stored, ifRevision: stored.metadata.resourceVersion), uid: record.uid)
+        try await driver.settle()
+        #expect(driver.azure.putCount == 2)
+        #expect(try await driver.record(record.uid)?.status.isTrue(.provisioned) == true)
+    }
+
     @Test func `a site with other tags is never written or deleted`() async throws {
         let driver = try MachineDriver(seed: 9)
         let record = try makeRecord()

@@ -24,6 +24,10 @@ struct SimulatedAzure {
     /// Chance of a fault per call, in percent.
     var faultPercent = 0
     var exitCode = 0
+    /// How many reads after a PUT still show the site as it was before it.
+    var staleReads = 0
+    private var staleReadsLeft = 0
+    private var before: [String: ObservedSite] = [:]
     /// Followed runs do not end while this is set.
     var runsStayOpen = false
 
@@ -77,6 +81,8 @@ struct SimulatedAzure {
         switch call {
         case .putSite(let design):
             putCount += 1
+            staleReadsLeft = staleReads
+            before[design.name] = observed(design.name)
             let isSame = sites[design.name]?.tags[SiteTag.designHash] == design.tags[SiteTag.designHash]
             if isSame {
                 sites[design.name]?.tags = design.tags
@@ -84,7 +90,10 @@ struct SimulatedAzure {
                 sites[design.name] = Site(tags: design.tags, bootID: freshBootID())
             }
             return .siteWritten
-        case .readSite(let name): return .siteRead(observed(name))
+        case .readSite(let name):
+            guard staleReadsLeft > 0 else { return .siteRead(observed(name)) }
+            staleReadsLeft -= 1
+            return .siteRead(before[name])
         case .deleteSite(let name):
             deleteCount += 1
             return sites.removeValue(forKey: name) == nil ? .siteWasAbsent : .siteDeleted

@@ -18,11 +18,13 @@ struct KeyMemory {
     /// When a write of the site was answered last: a list that began before says nothing about it.
     private var lastWriteAt: Instant?
     private var lastPutSucceededAt: Instant?
+    /// Design hash that the newest PUT carried: what a read that is not stale has to show.
+    private var lastPutHash: String?
     /// Posts of the open attempt that were sent in this process, and whether an earlier process may have sent one.
     private var postsSent = 0
     private var mayHaveBeenPostedBefore = false
 
-    /// How long a site that was just written may answer 404 (azure-sdk practice: reads lag up to 30 s after a create).
+    /// How long reads may show a site as it was before a write, or not at all (go-azure-sdk repeats reads that lag behind a create for up to 30 s).
     static let readLag: Duration = .seconds(60)
 
     // MARK: in
@@ -52,6 +54,7 @@ struct KeyMemory {
         inFlight[call.kind] = id
         begunAt[call.kind] = now
         if case .stopRun(_, _, _, let stop) = call { stopBeingSent = stop }
+        if case .putSite(let design) = call { lastPutHash = design.tags[SiteTag.designHash] }
     }
 
     /// Takes in the answer to a call.
@@ -69,6 +72,7 @@ struct KeyMemory {
             wrote(now)
         case .siteAccepted(let retryAfter):
             failures[kind] = nil
+            lastPutSucceededAt = now
             wrote(now)
             let waiting = CallResult.Failure(
                 kind: .transient, message: "Azure is working on it", retryAfter: retryAfter ?? .seconds(5))
@@ -158,11 +162,19 @@ struct KeyMemory {
 
     private mutating func read(_ observed: ObservedSite?, _ now: Instant, _ generator: inout some RandomNumberGenerator)
     {
+        let mayBeStale = lastPutSucceededAt.map { now - $0 < KeyMemory.readLag } ?? false
         if let observed {
+            if mayBeStale, observed.designHash != lastPutHash {
+                // Written again and again the site would never come to rest.
+                return fail(
+                    .readSite, .init(kind: .transient, message: "Azure still shows the site as it was"), now, &generator
+                )
+            }
             failures[.readSite] = nil
             site = .present(observed, asOf: now)
-        } else if let written = lastPutSucceededAt, now - written < KeyMemory.readLag {
-            fail(.readSite, .init(kind: .transient, message: "Azure does not show the new site yet"), now, &generator)
+        } else if mayBeStale {
+            fail(
+                .readSite, .init(kind: .transient, message: "Azure does not show the new site yet"), now, &generator)
         } else {
             failures[.readSite] = nil
             site = .absent(asOf: now)
