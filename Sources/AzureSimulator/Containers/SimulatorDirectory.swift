@@ -36,7 +36,7 @@ struct SimulatorDirectory: Sendable {
         }
         // The user that runs the containers passes through, and sees nothing.
         try SystemCalls.makeDirectory(path, mode: 0o711)
-        guard let lock = try Self.lock(path) else {
+        guard let lock = try isTemporary ? Self.freshLock(path) : Self.lock(path) else {
             throw SimulatorError(code: .directoryInUse, message: "\(path) is used by another simulator")
         }
         self.lock = lock
@@ -62,6 +62,19 @@ struct SimulatorDirectory: Sendable {
             }
         }
         SystemCalls.close(lock)
+    }
+
+    /// The lock of a directory that nobody else knows yet. It gets its name only once it is held: whoever looks for dead simulators meanwhile finds
+    /// no lock file, or one that is held.
+    private static func freshLock(_ path: String) throws(SimulatorError) -> FileDescriptor? {
+        let descriptor = open("\(path)/lock.new", O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
+        guard descriptor >= 0 else { throw .failed("open", "\(path)/lock.new", errno: errno) }
+        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0, rename("\(path)/lock.new", "\(path)/lock") == 0 else {
+            let code = errno
+            close(descriptor)
+            throw .failed("lock", path, errno: code)
+        }
+        return FileDescriptor(rawValue: descriptor)
     }
 
     /// The lock, or nil if another process has it.
