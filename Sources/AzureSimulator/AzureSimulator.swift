@@ -110,10 +110,11 @@ package final class AzureSimulator: Service {
         directory: SimulatorDirectory
     ) async throws {
         let server = Server(
-            childChannelSetup: HTTP1Channel(
-                responder: { request, writer, channel in
-                    try await responder.respond(to: request, writer: writer, channel: channel)
-                }, configuration: .init(additionalChannelHandlers: [watch.makeHandler()])),
+            childChannelSetup: DeferredHTTPChannel(
+                base: HTTP1Channel(
+                    responder: { request, writer, channel in
+                        try await responder.respond(to: request, writer: writer, channel: channel)
+                    }, configuration: .init(additionalChannelHandlers: [watch.makeHandler()]))),
             configuration: ServerConfiguration(address: .hostname("127.0.0.1", port: configuration.port)),
             onServerRunning: { [onReady] channel in
                 let port = channel.localAddress?.port ?? 0

@@ -12,6 +12,8 @@ struct RunningSimulator: Sendable {
     let configuration: SimulatorConfiguration
     let address: SimulatorAddress
     let client: HTTPClient
+    /// Begins the graceful end; `run` waits for it.
+    let stop: @Sendable () async -> Void
     private let token: String
 
     /// What stands for the agent in a container.
@@ -62,7 +64,9 @@ struct RunningSimulator: Sendable {
             }
             let client = HTTPClient()
             do {
-                let running = try await RunningSimulator(configuration: configuration, address: address, client: client)
+                let running = try await RunningSimulator(
+                    configuration: configuration, address: address, client: client,
+                    stop: { await group.triggerGracefulShutdown() })
                 let result = try await body(running)
                 try await client.shutdown()
                 await group.triggerGracefulShutdown()
@@ -101,7 +105,11 @@ struct RunningSimulator: Sendable {
         }
     }
 
-    private init(configuration: SimulatorConfiguration, address: SimulatorAddress, client: HTTPClient) async throws {
+    private init(
+        configuration: SimulatorConfiguration, address: SimulatorAddress, client: HTTPClient,
+        stop: @escaping @Sendable () async -> Void
+    ) async throws {
+        self.stop = stop
         self.configuration = configuration
         self.address = address
         self.client = client

@@ -20,9 +20,10 @@ enum SiteServer {
         try await simulator.until { try !simulator.entries("run").isEmpty }
         let folder = try simulator.entries("run")[0]
         let server = Server(
-            childChannelSetup: HTTP1Channel(responder: { request, writer, channel in
-                try await respond(to: request, writer: writer, channel: channel, waiting: waiting)
-            }),
+            childChannelSetup: DeferredHTTPChannel(
+                base: HTTP1Channel(responder: { request, writer, channel in
+                    try await respond(to: request, writer: writer, channel: channel, waiting: waiting)
+                })),
             configuration: ServerConfiguration(
                 address: .unixDomainSocket(path: "\(simulator.address.directory)/run/\(folder)/agent.sock")),
             eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: Logger(label: "site"))
