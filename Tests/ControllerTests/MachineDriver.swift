@@ -64,6 +64,13 @@ final class MachineDriver {
         effects += machine.handle(event, now: now)
     }
 
+    /// Loads that were asked for and not carried out.
+    var pendingLoads: Int {
+        effects.count { effect in
+            if case .load = effect { true } else { false }
+        }
+    }
+
     /// Commits as a user would, and tells the machine.
     func write(_ operations: Transaction.Operation..., uid: UID) async throws {
         try await store.commit(Transaction(origin: .user, operations))
@@ -76,7 +83,7 @@ final class MachineDriver {
         let effect = effects.removeFirst()
         stepCount += 1
         recent = recent.suffix(30) + ["\(now) \(summary(effect))"]
-        if stepCount > 20_000 { throw Livelock(recent: recent) }
+        if stepCount > 40_000 { throw Livelock(recent: recent) }
         now = now + .milliseconds(1)
         switch effect {
         case .load(let uid): feed(.loaded(uid, try await store.load(uid)))

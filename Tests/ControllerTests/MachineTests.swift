@@ -153,6 +153,25 @@ struct MachineTests {
         #expect(try await driver.record(record.uid) == nil)
     }
 
+    @Test func `hundreds of records are looked at a bounded number at a time, and all of them are`() async throws {
+        let driver = try MachineDriver(seed: 11)
+        try await driver.start()
+        var loading = 0
+        var longest = 0
+        for index in 0..<300 {
+            let record = try makeRecord("job\(index)", seed: UInt64(index), invocations: 0)
+            try await driver.store.commit(Transaction(origin: .user, [.create(record)]))
+        }
+        try await driver.crash()
+        try await driver.settle { driver in
+            loading = driver.pendingLoads
+            longest = max(longest, loading)
+            return false
+        }
+        #expect(driver.azure.sites.count == 300)
+        #expect((1...ControllerMachine.maximumActiveKeys).contains(longest))
+    }
+
     /// The crash-after-every-step loop: whatever the moment, no run happens twice, and in the end nothing is left.
     @Test func `a crash after any step neither repeats a run nor leaves a site`() async throws {
         for crashAt in 1... {

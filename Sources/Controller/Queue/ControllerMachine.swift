@@ -1,3 +1,4 @@
+import DequeModule
 package import DesiredState
 import HeapModule
 
@@ -11,6 +12,10 @@ package struct ControllerMachine {
     private var timers = Heap<Timer>()
     private var announcedTimer: Instant?
     private var calls = CallQueue()
+    /// Keys to be looked at, in the order in which they were woken; each stands here once.
+    private var queue: Deque<UID> = []
+    /// Keys that are being loaded or committed.
+    private var activeCount = 0
     private var isListPending = true
     private var isListInFlight = false
     private var listFailures = 0
@@ -23,6 +28,10 @@ package struct ControllerMachine {
         generator = SplitMix64(state: seed)
     }
 
+    /// Bound of keys that are loaded or committed at a time: the store works on one commit and a few reads at once, and each key waiting for it holds
+    /// its record in memory.
+    static let maximumActiveKeys = 64
+
     /// Between two lists of all sites.
     static let resyncPeriod: Duration = .seconds(300)
 
@@ -33,7 +42,7 @@ package struct ControllerMachine {
             for uid in uids { keys[uid] = KeyState() }
             isListInFlight = true
             effects.append(.listSites)
-        case .changed(let uid): wake(uid, &effects)
+        case .changed(let uid): wake(uid)
         case .loaded(let uid, let stored): loaded(uid, stored, now, &effects)
         case .loadFailed(let uid, let error): retryLater(uid, why: "\(error)", now, &effects)
         case .committed(let uid): committed(uid, now, &effects)
@@ -43,6 +52,7 @@ package struct ControllerMachine {
         case .listFailed(let failure): listFailed(failure, now)
         case .timerFired: timerFired(now, &effects)
         }
+        startQueued(&effects)
         effects += calls.startable()
         announceTimer(&effects)
         return effects
@@ -50,16 +60,32 @@ package struct ControllerMachine {
 
     // MARK: the round of one key
 
-    private mutating func wake(_ uid: UID, _ effects: inout [ControllerEffect]) {
+    private mutating func wake(_ uid: UID) {
         var state = keys[uid] ?? KeyState()
-        if state.phase == .idle {
-            state.phase = .loading
-            state.isDirty = false
-            effects.append(.load(uid))
-        } else {
-            state.isDirty = true
+        switch state.phase {
+        case .idle:
+            state.phase = .queued
+            queue.append(uid)
+        case .queued: break
+        case .loading, .committing: state.isDirty = true
         }
         keys[uid] = state
+    }
+
+    private mutating func startQueued(_ effects: inout [ControllerEffect]) {
+        while activeCount < ControllerMachine.maximumActiveKeys, let uid = queue.popFirst() {
+            guard keys[uid]?.phase == .queued else { continue }
+            activeCount += 1
+            keys[uid]?.phase = .loading
+            keys[uid]?.isDirty = false
+            effects.append(.load(uid))
+        }
+    }
+
+    /// The round is over, until the key is woken again.
+    private mutating func rest(_ uid: UID) {
+        activeCount -= 1
+        keys[uid]?.phase = .idle
     }
 
     private mutating func loaded(
@@ -67,6 +93,7 @@ package struct ControllerMachine {
     ) {
         guard var state = keys[uid], state.phase == .loading else { return }
         guard let stored else {
+            rest(uid)
             keys[uid] = nil
             return
         }
@@ -85,18 +112,18 @@ package struct ControllerMachine {
             keys[uid] = state
             effects.append(.commit(uid, transaction, sealing: steps.sealedOutputs, state.log))
         } else {
-            state.phase = .idle
             keys[uid] = state
+            rest(uid)
             begin(steps.calls, for: uid, now)
-            if state.isDirty { wake(uid, &effects) }
+            if state.isDirty { wake(uid) }
         }
     }
 
     private mutating func committed(_ uid: UID, _ now: Instant, _ effects: inout [ControllerEffect]) {
         guard var state = keys[uid], case .committing(let steps) = state.phase else { return }
-        state.phase = .idle
         if let token = steps.openedToken { state.memory.isOpening(token: token) }
         keys[uid] = state
+        rest(uid)
         if steps.forgets {
             keys[uid] = nil
             effects.append(.removeOutput(uid))
@@ -104,16 +131,17 @@ package struct ControllerMachine {
         }
         begin(steps.calls, for: uid, now)
         // What was committed may let another rule apply; after a mere status write none can.
-        if state.isDirty || steps.changesFacts && steps.calls.isEmpty { wake(uid, &effects) }
+        if state.isDirty || steps.changesFacts && steps.calls.isEmpty { wake(uid) }
     }
 
     private mutating func commitFailed(
         _ uid: UID, _ error: StoreError, _ now: Instant, _ effects: inout [ControllerEffect]
     ) {
+        guard case .committing = keys[uid]?.phase else { return }
         switch error.code {
         case .conflict, .notFound, .attemptOpen:
-            keys[uid]?.phase = .idle
-            wake(uid, &effects)
+            rest(uid)
+            wake(uid)
         case .unavailable, .cancelled, .damaged, .inUse, .nameTaken, .compacted:
             retryLater(uid, why: "\(error)", now, &effects)
         }
@@ -121,12 +149,12 @@ package struct ControllerMachine {
 
     /// The store is in trouble: nothing of the plan was done, and it is made anew after a while.
     private mutating func retryLater(_ uid: UID, why: String, _ now: Instant, _ effects: inout [ControllerEffect]) {
-        guard var state = keys[uid] else { return }
-        state.phase = .idle
+        guard var state = keys[uid], state.phase.isActive else { return }
         state.storeFailures += 1
         let at = now + Backoff.store.delay(afterFailures: state.storeFailures, using: &generator)
         state.nextLook = at
         keys[uid] = state
+        rest(uid)
         timers.insert(Timer(at: at, uid: uid))
         effects.append(.report(uid, state.log, message: why))
     }
@@ -147,7 +175,7 @@ package struct ControllerMachine {
         state.storeFailures = 0
         state.memory.learn(from: result, of: kind, now: now, using: &generator)
         keys[uid] = state
-        wake(uid, &effects)
+        wake(uid)
     }
 
     // MARK: all sites at once
@@ -166,7 +194,7 @@ package struct ControllerMachine {
         }
         for uid in keys.keys.sorted() {
             guard let isNews = keys[uid]?.memory.learn(listed: byUID[uid], listStartedAt: startedAt) else { continue }
-            if isNews || wasFirst { wake(uid, &effects) }
+            if isNews || wasFirst { wake(uid) }
         }
     }
 
@@ -197,7 +225,7 @@ package struct ControllerMachine {
                 continue
             }
             // Timers are not removed when a plan changes; only the one that the newest plan asked for counts.
-            if keys[uid]?.nextLook == timer.at { wake(uid, &effects) }
+            if keys[uid]?.nextLook == timer.at { wake(uid) }
         }
     }
 
@@ -224,8 +252,17 @@ private struct Timer: Comparable {
 struct KeyState {
     enum Phase: Equatable {
         case idle
+        /// Woken, and waiting for its turn.
+        case queued
         case loading
         case committing(PlanSteps)
+
+        var isActive: Bool {
+            switch self {
+            case .idle, .queued: false
+            case .loading, .committing: true
+            }
+        }
     }
 
     var phase = Phase.idle
