@@ -17,10 +17,12 @@ extension DockerAPI {
         guard !record.isBeingDeleted else {
             throw DockerError(.conflict, "container is marked for removal and cannot be attached to")
         }
+        let withEarlierOutput = query.flag("logs")
         let session = AttachSession(
             backend: backend, record: record, exchange: exchange,
+            start: try await backend.attachStart(record, withEarlierOutput: withEarlierOutput),
             selection: StreamSelection(standardOutput: query.flag("stdout"), standardError: query.flag("stderr")),
-            isLive: query.flag("stream"), withEarlierOutput: query.flag("logs"),
+            isLive: query.flag("stream"), withEarlierOutput: withEarlierOutput,
             feedsInput: query.flag("stdin") && query.flag("stream") && record.spec.stdin)
         guard !session.feedsInput || backend.inputClaims.claim(record.uid) else {
             throw DockerError(.conflict, "another client is attached to the container's standard input")
@@ -54,6 +56,8 @@ struct AttachSession: Sendable {
     let backend: Backend
     let record: FunctionApp
     let exchange: Exchange
+    /// Where the output of the run begins for this client.
+    let start: (attempt: Int, position: UInt64)
     let selection: StreamSelection
     let isLive: Bool
     let withEarlierOutput: Bool
@@ -97,7 +101,6 @@ struct AttachSession: Sendable {
 
     private func copyOutput(to connection: RawConnection) async throws {
         let run = record.attachableRun
-        let isOpen = record.lastRunNumber == run
         let sink: Backend.OutputSink = { chunk in
             guard let stream = selection.stream(of: chunk) else { return }
             try await connection.write(StreamFrame.encode(stream, selection.payload(of: chunk)))
@@ -108,16 +111,8 @@ struct AttachSession: Sendable {
             }
         }
         guard isLive else { return }
-        var attempt = 1
-        var position: UInt64 = 0
-        if isOpen, !withEarlierOutput, let run = record.status.runs.last {
-            // What was written before is not for those who attach now.
-            attempt = max(1, (run.attempts.lastIndex { $0.outcome != .refused } ?? 0) + 1)
-            position = try await backend.outputEnd(
-                OutputKey(uid: record.uid.text, run: run.number, attempt: attempt))
-        }
         try await backend.followOutput(
-            record.uid, run: run, fromAttempt: attempt, position: position, to: sink)
+            record.uid, run: run, fromAttempt: start.attempt, position: start.position, to: sink)
     }
 
     // MARK: input

@@ -25,8 +25,20 @@ extension Backend {
         for try await chunk in try output.read(key) { try await sink(chunk) }
     }
 
+    /// Where the output begins for somebody who attaches now: behind what is written so far, if the run is open. Asked before the client is
+    /// answered, since what is written after the answer is the client's.
+    func attachStart(
+        _ record: FunctionApp, withEarlierOutput: Bool
+    ) async throws -> (attempt: Int, position: UInt64) {
+        guard !withEarlierOutput, let run = record.status.runs.last, run.number == record.attachableRun else {
+            return (1, 0)
+        }
+        let attempt = max(1, (run.attempts.lastIndex { $0.outcome != .refused } ?? 0) + 1)
+        return (attempt, try await outputEnd(OutputKey(uid: record.uid.text, run: run.number, attempt: attempt)))
+    }
+
     /// Where the log ends now.
-    func outputEnd(_ key: OutputKey) async throws -> UInt64 {
+    private func outputEnd(_ key: OutputKey) async throws -> UInt64 {
         var position: UInt64 = 0
         for try await chunk in try output.read(key) { position = chunk.position }
         return position
