@@ -153,6 +153,24 @@ struct PlannerTests {
         #expect(plan(deleting).actions == [.removeFinalizer(.deleteSite), .forget])
     }
 
+    @Test func `a deletion does not begin a run that was never confirmed`() throws {
+        var deleting = try input {
+            $0.record.metadata.deletionTimestamp = PlannerTests.now
+            $0.intent = settled($0)
+            $0.site = site(of: $0)
+            $0.attempts = [attempt($0, acknowledged: false)]
+            $0.agent = .live(bootID: PlannerTests.boot)
+        }
+        guard case .finishAttempt(_, let result) = plan(deleting).actions.first else {
+            Issue.record("\(plan(deleting).actions)")
+            return
+        }
+        #expect(result.outcome == .unknown && plan(deleting).actions.count == 1)
+        deleting.inFlight = [.postRun]
+        #expect(plan(deleting).actions.isEmpty, "the answer to the request that is under way decides")
+        #expect(plan(deleting).nextLook == .at(PlannerTests.now + PlannerConstants.deleteWaitsForAgent))
+    }
+
     @Test func `a deleted record whose create is unknown waits for certainty`() throws {
         var deleting = try input {
             $0.record.metadata.deletionTimestamp = PlannerTests.now

@@ -24,6 +24,14 @@ func endingRunBeforeDelete(_ facts: Facts) -> Decision? {
         }
     }
     if let settled = settlement(of: attempt, facts) ?? runAcknowledged(facts) { return settled }
+    if attempt.acknowledgedAt == nil, !facts.isInFlight(.postRun) {
+        // Asking again could begin a command that nobody wants any more; if it did begin, it ends with the site.
+        let result = AttemptResult(
+            outcome: .unknown, exitCode: nil, finishedAt: facts.now,
+            message: "deleted before the agent confirmed the run: it may have begun or not")
+        return Decision(
+            reason: "deleted before the run was confirmed", actions: [.finishAttempt(token: attempt.token, result)])
+    }
     let deadline = (facts.record.metadata.deletionTimestamp ?? facts.now) + PlannerConstants.deleteWaitsForAgent
     if facts.now >= deadline {
         let result = AttemptResult(
@@ -32,7 +40,7 @@ func endingRunBeforeDelete(_ facts: Facts) -> Decision? {
         return Decision(reason: "the agent does not answer", actions: [.finishAttempt(token: attempt.token, result)])
     }
     var decision = driving(attempt, facts, stop: StopRequest(run: attempt.run, signal: "KILL", graceSeconds: 0))
-    if decision.nextLook == .onChange { decision.nextLook = .at(deadline) }
+    decision.nextLook = earlier(decision.nextLook, .at(deadline))
     return decision
 }
 

@@ -235,9 +235,8 @@ package struct ControllerMachine {
         effects.append(.setTimer(earliest))
     }
 
-    /// For `/readyz` and metrics.
+    /// For `/readyz`: the sites were listed once.
     package var hasObservedAzure: Bool { !isListPending }
-    package var keyCount: Int { keys.count }
 }
 
 private struct Timer: Comparable {
