@@ -1,6 +1,31 @@
 // Microsoft.Web/sites and /serverfarms, the operations that a Function App with a container needs.
 
 extension World {
+    /// Versions of Microsoft.Web that are answered, all alike.
+    static let webVersions = [
+        "2021-02-01", "2021-03-01", "2022-03-01", "2022-09-01", "2023-01-01", "2023-12-01", "2024-04-01", "2024-11-01",
+        "2025-03-01",
+    ]
+
+    mutating func answerWeb(_ call: ResourceCall, at now: Instant) -> Reply {
+        let type = call.path.segments[0].lowercased()
+        guard let group = call.path.group, let name = call.path.name else {
+            return type == "sites" && call.path.name == nil && call.method == "GET"
+                ? listSites(call) : call.methodNotAllowed
+        }
+        switch (type, call.path.suffix, call.method) {
+        case ("sites", "", "GET"): return getSite(name, group: group)
+        case ("sites", "", "PUT"): return putSite(name, group: group, body: call.body, at: now)
+        case ("sites", "", "DELETE"):
+            let deletesPlan = call.parameter("deleteEmptyServerFarm")?.lowercased() != "false"
+            return deleteSite(name, group: group, deletesEmptyPlan: deletesPlan)
+        case ("sites", "containerlogs", "POST"): return containerLogs(name, group: group)
+        case ("sites", "config/appsettings/list", "POST"): return appSettings(name, group: group)
+        case ("serverfarms", "", "GET"): return getPlan(name, group: group)
+        default: return call.methodNotAllowed
+        }
+    }
+
     func getSite(_ name: String, group: String) -> Reply {
         guard let site = site(name, group: group) else { return siteNotFound(name, group: group) }
         return .json(200, resource(site))
@@ -27,11 +52,10 @@ extension World {
 
     /// One page, in the order of names. The skip token names the last site of the page before, so that sites that
     /// come and go between two pages make none of the others appear twice or not at all.
-    func listSites(
-        group: String?, request: ControlRequest, query: [(name: String, value: String)], version: String
-    ) -> Reply {
+    func listSites(_ call: ResourceCall) -> Reply {
+        let group = call.path.group
         var start = siteOrder.startIndex
-        if let token = query.first(where: { $0.name.lowercased() == "$skiptoken" })?.value {
+        if let token = call.parameter("$skiptoken") {
             guard let bytes = Base64URL.decode(token), let last = String(validating: bytes, as: UTF8.self) else {
                 return AzureErrorBody.resourceManager(400, "InvalidSkipToken", "The provided skip token is not valid.")
             }
@@ -55,7 +79,7 @@ extension World {
         var nextLink: String?
         if hasMore, let last {
             let token = Base64URL.encode(Array(last.text.utf8))
-            nextLink = "\(request.baseURL)\(request.path)?api-version=\(version)&%24skiptoken=\(token)"
+            nextLink = "\(call.request.baseURL)\(call.request.path)?api-version=\(call.version)&%24skiptoken=\(token)"
         }
         return .json(200, ["value": .array(page), "nextLink": .text(nextLink), "id": nil])
     }

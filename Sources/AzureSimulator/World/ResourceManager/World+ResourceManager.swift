@@ -1,12 +1,6 @@
 // Azure Resource Manager: what happens to a request before and after a resource provider sees it.
 
 extension World {
-    /// Versions of Microsoft.Web that are answered, all alike.
-    static let webVersions = [
-        "2021-02-01", "2021-03-01", "2022-03-01", "2022-09-01", "2023-01-01", "2023-12-01", "2024-04-01", "2024-11-01",
-        "2025-03-01",
-    ]
-
     mutating func answerResourceManager(_ request: ControlRequest, at now: Instant) -> Reply {
         var reply: Reply
         if let fault = fault(inAuthorization: request.authorization, at: now) {
@@ -19,9 +13,9 @@ extension World {
         return reply
     }
 
-    /// Order of checks: known type, API version, subscription, group, resource.
+    /// Order of checks: API version, known type, known version, subscription, group; the provider finds the resource.
     private mutating func authorizedReply(_ request: ControlRequest, at now: Instant) -> Reply {
-        let route = ResourceRoute(path: request.path)
+        let path = ResourcePath(path: request.path)
         let query = URLText.pairs(request.query)
         guard let version = query.first(where: { $0.name.lowercased() == "api-version" })?.value, !version.isEmpty
         else {
@@ -29,56 +23,40 @@ extension World {
                 400, "MissingApiVersionParameter",
                 "The api-version query parameter (?api-version=) is required for all requests.")
         }
-        guard let scope = route.scope else { return unknownPath(route) }
-        guard Self.webVersions.contains(version.lowercased()) else {
+        guard let namespace = path.namespace else {
+            return AzureErrorBody.resourceManager(
+                404, "InvalidResourcePath", "The requested path is not part of the simulated Azure.")
+        }
+        guard let provider = ResourceProvider.named(namespace), let type = path.segments.first,
+            provider.types.contains(where: { $0.lowercased() == type.lowercased() })
+        else {
+            return AzureErrorBody.resourceManager(
+                404, "InvalidResourceType",
+                "The resource type '\(path.type)' could not be found in the simulated Azure.")
+        }
+        guard provider.versions.contains(version.lowercased()) else {
             return AzureErrorBody.resourceManager(
                 400, "NoRegisteredProviderFound",
                 "No registered resource provider found for location '\(settings.location)' and API version "
-                    + "'\(version)' for type 'sites'. The supported api-versions are "
-                    + "'\(Self.webVersions.joined(separator: ", "))'. The supported locations are "
+                    + "'\(version)' for type '\(type)'. The supported api-versions are "
+                    + "'\(provider.versions.joined(separator: ", "))'. The supported locations are "
                     + "'\(settings.location)'.")
         }
-        guard scope.subscription.lowercased() == settings.subscriptionID.lowercased() else {
+        if let missing = missingScope(of: path) { return missing }
+        let call = ResourceCall(path: path, method: request.method, query: query, version: version, request: request)
+        return provider.answer(&self, call, now)
+    }
+
+    private func missingScope(of path: ResourcePath) -> Reply? {
+        if let subscription = path.subscription, subscription.lowercased() != settings.subscriptionID.lowercased() {
             return AzureErrorBody.resourceManager(
-                404, "SubscriptionNotFound", "The subscription '\(scope.subscription)' could not be found.")
+                404, "SubscriptionNotFound", "The subscription '\(subscription)' could not be found.")
         }
-        if let group = scope.group, knownGroup(group) == nil {
+        if let group = path.group, knownGroup(group) == nil {
             return AzureErrorBody.resourceManager(
                 404, "ResourceGroupNotFound", "Resource group '\(group)' could not be found.")
         }
-        return dispatch(route, request, query: query, version: version, at: now)
-    }
-
-    private mutating func dispatch(
-        _ route: ResourceRoute, _ request: ControlRequest, query: [(name: String, value: String)], version: String,
-        at now: Instant
-    ) -> Reply {
-        switch (route, request.method) {
-        case (.sites(_, let group), "GET"):
-            return listSites(group: group, request: request, query: query, version: version)
-        case (.site(_, let group, let name, .none), "GET"): return getSite(name, group: group)
-        case (.site(_, let group, let name, .none), "PUT"):
-            return putSite(name, group: group, body: request.body, at: now)
-        case (.site(_, let group, let name, .none), "DELETE"):
-            let deletesPlan =
-                query.first { $0.name.lowercased() == "deleteemptyserverfarm" }?.value.lowercased() != "false"
-            return deleteSite(name, group: group, deletesEmptyPlan: deletesPlan)
-        case (.site(_, let group, let name, .containerLogs), "POST"): return containerLogs(name, group: group)
-        case (.site(_, let group, let name, .listAppSettings), "POST"): return appSettings(name, group: group)
-        case (.plan(_, let group, let name), "GET"): return getPlan(name, group: group)
-        default:
-            return AzureErrorBody.resourceManager(
-                405, "MethodNotAllowed", "The requested resource does not support http method '\(request.method)'.")
-        }
-    }
-
-    private func unknownPath(_ route: ResourceRoute) -> Reply {
-        if case .unknownType(let type) = route {
-            return AzureErrorBody.resourceManager(
-                404, "InvalidResourceType", "The resource type '\(type)' could not be found in the simulated Azure.")
-        }
-        return AzureErrorBody.resourceManager(
-            404, "InvalidResourcePath", "The requested path is not part of the simulated Azure.")
+        return nil
     }
 
     /// The group's own name for a name in any case.

@@ -125,7 +125,10 @@ struct SiteRequest: Sendable {
         guard let text = value?.string, !text.isEmpty else { return nil }
         // A bare name is taken as well (observed in recorded replies).
         guard text.contains("/") else { return PlanReference(group: nil, name: text) }
-        guard case .plan(_, let group, let name) = ResourceRoute(path: text) else { throw parameter("ServerFarmId") }
+        let path = ResourcePath(path: text)
+        guard path.type.lowercased() == "microsoft.web/serverfarms", path.suffix.isEmpty, let group = path.group,
+            let name = path.name
+        else { throw parameter("ServerFarmId") }
         return PlanReference(group: group, name: name)
     }
 

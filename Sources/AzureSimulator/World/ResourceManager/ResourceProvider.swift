@@ -1,0 +1,22 @@
+/// A resource provider as Resource Manager knows it: the types it serves, and the versions of its API.
+struct ResourceProvider: Sendable {
+    /// As Azure spells it, such as `Microsoft.Web`.
+    let namespace: String
+    /// The first segment of each type, as Azure spells it: `sites` for `Microsoft.Web/sites`.
+    let types: [String]
+    /// All alike: the version of a call changes nothing in its answer.
+    let versions: [String]
+    let answer: @Sendable (inout World, ResourceCall, Instant) -> Reply
+
+    /// Every simulated provider.
+    static let all: [ResourceProvider] = [
+        ResourceProvider(
+            namespace: "Microsoft.Web", types: ["sites", "serverfarms"], versions: World.webVersions,
+            answer: { world, call, now in world.answerWeb(call, at: now) })
+    ]
+
+    /// The provider of a namespace in any case.
+    static func named(_ namespace: String) -> ResourceProvider? {
+        all.first { $0.namespace.lowercased() == namespace.lowercased() }
+    }
+}
