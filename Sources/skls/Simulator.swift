@@ -24,6 +24,7 @@ struct Simulator: AsyncParsableCommand {
             lines += Self.environmentOfMicrosoftClients(configuration, address).map {
                 "# export \($0.name)=\($0.value)"
             }
+            lines.append("# ready")
             FileHandle.standardOutput.write(Data(lines.map { $0 + "\n" }.joined().utf8))
         }
     }

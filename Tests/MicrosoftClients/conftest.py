@@ -20,10 +20,10 @@ class Simulator:
 
     def __init__(self, variables: dict[str, str]):
         self.variables = variables
-        self.directory = Path(variables["SKLS_SIMULATOR_DIRECTORY"])
-        self.plain = variables["SKLS_SIMULATOR_HTTP"]
-        self.url = variables["SKLS_SIMULATOR_HTTPS"]
-        self.authority_file = variables["SKLS_CA_FILE"]
+        self.directory = Path(variables["files"])
+        self.plain = variables["SKLS_AZURE_ENDPOINT"]
+        self.url = variables["https"]
+        self.authority_file = variables["REQUESTS_CA_BUNDLE"]
         self.tenant = variables["AZURE_TENANT_ID"]
         self.client = variables["AZURE_CLIENT_ID"]
         self.secret = variables["AZURE_CLIENT_SECRET"]
@@ -31,7 +31,7 @@ class Simulator:
         self.group = variables["SKLS_RESOURCE_GROUP"]
         self.location = variables["SKLS_LOCATION"]
         self.plan = variables["SKLS_PLAN"]
-        self.workspace = variables["SKLS_LOG_WORKSPACE"]
+        self.workspace = variables.get("SKLS_LOG_WORKSPACE")
         self.scope = "https://management.azure.com/.default"
 
     @property
@@ -49,18 +49,21 @@ class Simulator:
 
 
 def start(*arguments: str) -> tuple[subprocess.Popen, dict[str, str]]:
-    """Starts `skls simulator` and reads the variables that it prints when it answers."""
+    """Starts `skls simulator` and reads what it prints when it answers: variables, also those in comments, and notes."""
     process = subprocess.Popen(
         [str(SKLS), "simulator", *arguments], stdout=subprocess.PIPE, stderr=sys.stderr, text=True)
     variables = {}
     for line in process.stdout:
-        if line.startswith("# files: "):
-            variables["SKLS_SIMULATOR_DIRECTORY"] = line.split(": ", 1)[1].strip()
-        elif line.startswith("export "):
-            name, value = line[len("export "):].rstrip("\n").split("=", 1)
-            variables[name] = value
-        elif line.startswith("# ready"):
+        text = line.removeprefix("# ").rstrip("\n")
+        if text.startswith("export "):
+            name, value = text.removeprefix("export ").split("=", 1)
+            # What is commented out repeats a name for clients that insist on HTTPS.
+            variables.setdefault(name, value)
+        elif text == "ready":
             return process, variables
+        elif ": " in text:
+            name, value = text.split(": ", 1)
+            variables[name] = value
     raise RuntimeError(f"{SKLS} simulator ended with {process.wait()} before it was ready")
 
 
@@ -68,7 +71,7 @@ def start(*arguments: str) -> tuple[subprocess.Popen, dict[str, str]]:
 def simulator():
     process, variables = start()
     # azure-core and MSAL find the simulator's authority here.
-    os.environ["REQUESTS_CA_BUNDLE"] = variables["SKLS_CA_FILE"]
+    os.environ["REQUESTS_CA_BUNDLE"] = variables["REQUESTS_CA_BUNDLE"]
     yield Simulator(variables)
     process.terminate()
     assert process.wait(LIMIT_SECONDS) == 0, "the simulator ends cleanly on SIGTERM"

@@ -43,8 +43,8 @@ def test_a_managed_identity_gets_a_token_from_the_instance_metadata_service(simu
 
 
 def test_a_managed_identity_gets_a_token_from_the_app_service_endpoint(simulator, monkeypatch):
-    monkeypatch.setenv("IDENTITY_ENDPOINT", simulator.variables["SKLS_SIMULATOR_IDENTITY_ENDPOINT"])
-    monkeypatch.setenv("IDENTITY_HEADER", simulator.variables["SKLS_SIMULATOR_IDENTITY_HEADER"])
+    monkeypatch.setenv("IDENTITY_ENDPOINT", simulator.variables["IDENTITY_ENDPOINT"])
+    monkeypatch.setenv("IDENTITY_HEADER", simulator.variables["IDENTITY_HEADER"])
     token = ManagedIdentityCredential().get_token(simulator.scope)
     assert claims(token.token)["aud"].rstrip("/") == "https://management.azure.com"
 
