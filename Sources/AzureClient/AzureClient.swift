@@ -18,6 +18,7 @@ package struct AzureClient: Sendable {
     let limits: Limits
     private let transport: any Transport
     private let tokens: TokenCache
+    private let pacing: Pacing
 
     package init(
         environment: AzureEnvironment, scope: AzureScope, credential: any TokenCredential, transport: AzureTransport,
@@ -28,12 +29,13 @@ package struct AzureClient: Sendable {
 
     init(
         environment: AzureEnvironment, scope: AzureScope, credential: any TokenCredential,
-        sending transport: any Transport, limits: Limits = Limits()
+        sending transport: any Transport, limits: Limits = Limits(), pacing: Pacing = .system
     ) {
         self.environment = environment
         self.scope = scope
         self.limits = limits
         self.transport = transport
+        self.pacing = pacing
         tokens = TokenCache(credential: credential, now: transport.clock.now)
     }
 
@@ -56,6 +58,22 @@ package struct AzureClient: Sendable {
         var request = request
         request.secrets.append(token.secret)
         throw AzureError(reply, to: request, clock: transport.clock)
+    }
+
+    /// Now, on the clock that replies are judged by.
+    var now: ContinuousClock.Instant { transport.clock.now() }
+    /// Seconds since 1970.
+    var unixSeconds: Int64 { transport.clock.unixSeconds() }
+
+    /// Lets time pass on behalf of a call.
+    /// - Throws: `cancelled` alone.
+    func pause(_ duration: Duration, for request: AzureOperation, _ resource: String) async throws(AzureError) {
+        guard duration > .zero else { return }
+        do {
+            try await pacing.pause(duration)
+        } catch {
+            throw AzureError(code: .cancelled, operation: request, resource: resource, message: "cancelled")
+        }
     }
 
     func retryAfter(_ reply: AzureReply) -> Duration? {
