@@ -135,7 +135,7 @@ import X509
             let claims: JSON = [
                 "aud": .string("https://management.azure.com" + audience), "iss": "client", "sub": "client",
                 "jti": "1", "nbf": .number(Int(script.now.seconds)),
-                "exp": .number(Int(script.now.seconds + lifetime)),
+                "exp": .number("\(script.now.seconds + lifetime).25"),
             ]
             let header: JSON = ["alg": "PS256", "typ": "JWT", "x5t#S256": .string(thumbprint)]
             let signed = Base64URL.encode(header.encoded) + "." + Base64URL.encode(claims.encoded)
@@ -147,12 +147,12 @@ import X509
         #expect(try codes(login(strangeKey, thumbprint: thumbprint)) == [700027])
         #expect(try codes(login(key, thumbprint: "nosuch")) == [700027])
         #expect(try codes(login(key, thumbprint: thumbprint, audience: "/other")) == [700023])
-        #expect(try codes(login(key, thumbprint: thumbprint, lifetime: 0)) == [700024])
+        #expect(try codes(login(key, thumbprint: thumbprint, lifetime: -1)) == [700024])
     }
 
     @Test func `a federated token is taken for its issuer, subject and audience`() {
         var script = WorldScript {
-            $0.federation = [FederatedCredential(issuer: "https://issuer.example", subject: "repo:a/b")]
+            $0.federation = [TrustedIssuer(issuer: "https://issuer.example", subject: "repo:a/b")]
         }
         func login(_ issuer: String, _ subject: String, _ audience: String = "api://AzureADTokenExchange") -> Reply {
             let claims: JSON = [
@@ -169,11 +169,46 @@ import X509
         #expect(codes(assert(&script, "no token")) == [50027])
     }
 
-    private func assert(_ script: inout WorldScript, _ assertion: String) -> Reply {
+    @Test func `a managed identity is asked for by its names, and takes tokens of its federated issuer`() {
+        var script = WorldScript()
+        let path =
+            "/subscriptions/sub/resourceGroups/skls/providers/Microsoft.ManagedIdentity/userAssignedIdentities/identity1"
+        let query = "api-version=2023-01-31"
+        func put(_ path: String, _ body: String) -> JSON {
+            json(
+                script.send(
+                    ControlRequest(
+                        method: "PUT", path: path, query: query, authorization: "Bearer \(script.token)",
+                        body: Array(body.utf8))))
+        }
+        let identity = put(path, #"{"location":"eastus"}"#)
+        let client = identity["properties"]?.string("clientId") ?? ""
+        let credential =
+            #"{"properties":{"issuer":"https://i","subject":"s","audiences":["api://AzureADTokenExchange"]}}"#
+        _ = put(path + "/federatedIdentityCredentials/f1", credential)
+
+        let ask = "api-version=2018-02-01&resource=\(URLText.encode(Self.resource))&msi_res_id=\(URLText.encode(path))"
+        let metadata = json(
+            get(&script, "/metadata/identity/oauth2/token", query: ask, headers: ["Metadata": "true"]))
+        #expect(metadata.string("client_id") == client)
+        #expect(isAccepted(metadata.string("access_token"), by: &script))
+
+        let claims: JSON = [
+            "iss": "https://i", "sub": "s", "aud": "api://AzureADTokenExchange",
+            "exp": .number(Int(script.now.seconds + 60)),
+        ]
+        let assertion = Base64URL.encode(Array("{}".utf8)) + "." + Base64URL.encode(claims.encoded) + ".AA"
+        let token = json(assert(&script, assertion, client: client)).string("access_token")
+        #expect(isAccepted(token, by: &script))
+        let secret = script.login(client: client)
+        #expect(codes(secret) == [7_000_215])
+    }
+
+    private func assert(_ script: inout WorldScript, _ assertion: String, client: String = "client") -> Reply {
         script.send(
             "POST", "/tenant/oauth2/v2.0/token",
             body: form([
-                "grant_type": "client_credentials", "client_id": "client", "scope": "\(Self.resource).default",
+                "grant_type": "client_credentials", "client_id": client, "scope": "\(Self.resource).default",
                 "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
                 "client_assertion": assertion,
             ]))

@@ -29,7 +29,7 @@ struct WorldSettings: Sendable {
     /// Certificates of the application registration.
     var certificates: [RegisteredCertificate] = []
     /// Issuers and subjects whose tokens stand for the application's secret.
-    var federation: [FederatedCredential] = []
+    var federation: [TrustedIssuer] = []
     /// Whether a client on this machine gets a token of the system-assigned identity when it names none.
     var hasMachineIdentity = true
     /// User-assigned identities of the machine.

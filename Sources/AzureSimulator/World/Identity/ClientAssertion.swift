@@ -36,10 +36,10 @@ struct RegisteredCertificate: Sendable {
     }
 }
 
-/// A federated credential of the application registration (Microsoft Entra docs, workload-identity-federation, read
+/// A federated credential of the application registration, or of a managed identity (Microsoft Entra docs, workload-identity-federation, read
 /// 2026-02): whose tokens stand for a secret. The simulator cannot ask the issuer for its keys, so it takes a token by
 /// its claims alone.
-package struct FederatedCredential: Equatable, Sendable {
+package struct TrustedIssuer: Equatable, Sendable {
     package var issuer: String
     package var subject: String
     package var audience: String
@@ -108,7 +108,7 @@ extension World {
         return nil
     }
 
-    private func fault(inFederatedToken token: JSONWebToken, credentials: [FederatedCredential]) -> ProofFault? {
+    private func fault(inFederatedToken token: JSONWebToken, credentials: [TrustedIssuer]) -> ProofFault? {
         let issuer = token.claims["iss"]?.string ?? ""
         let subject = token.claims["sub"]?.string ?? ""
         let audiences = token.claims["aud"]?.array?.compactMap(\.string) ?? [token.claims["aud"]?.string ?? ""]

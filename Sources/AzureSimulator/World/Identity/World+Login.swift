@@ -94,13 +94,23 @@ extension World {
         var principal: Principal
         /// Whether a secret and certificates are known: managed identities have none.
         var hasSecrets: Bool
-        var federation: [FederatedCredential]
+        var federation: [TrustedIssuer]
     }
 
     /// The registration with this client id, in any case.
     func registration(of client: String) -> Registration? {
-        guard client.lowercased() == settings.clientID.lowercased() else { return nil }
-        return Registration(principal: application, hasSecrets: true, federation: settings.federation)
+        if client.lowercased() == settings.clientID.lowercased() {
+            return Registration(principal: application, hasSecrets: true, federation: settings.federation)
+        }
+        return userAssignedIdentity(clientID: client).map { identity in
+            Registration(
+                principal: principal(of: identity), hasSecrets: false,
+                federation: identity.credentials.sorted { $0.key < $1.key }.flatMap { _, credential in
+                    credential.audiences.map {
+                        TrustedIssuer(issuer: credential.issuer, subject: credential.subject, audience: $0)
+                    }
+                })
+        }
     }
 
     /// The tenant by its id.
