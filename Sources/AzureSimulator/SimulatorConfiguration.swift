@@ -29,7 +29,7 @@ package struct SimulatorConfiguration: Sendable {
     /// Certificates in PEM that the application registration knows, for clients that prove themselves with a key.
     package var clientCertificates: [String] = []
     /// Issuers and subjects whose tokens stand for the application's secret.
-    package var federatedCredentials: [FederatedCredential] = []
+    package var federatedCredentials: [TrustedIssuer] = []
     /// What `X-IDENTITY-HEADER` has to say at the identity endpoint of App Service. Drawn at random unless it is set.
     package var identityHeader = SimulatorSecret.random()
     /// What the application may touch.

@@ -83,6 +83,17 @@ struct SimulatorOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Seed of the simulator's identifiers and faults; random by default.", valueName: "seed"))
     var seed: UInt64?
 
+    @Option(
+        help: ArgumentHelp(
+            "A certificate in PEM with whose key a client may prove itself; may be repeated.", valueName: "path"))
+    var clientCertificate: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
+            "An issuer and a subject whose tokens stand for the client's secret; may be repeated.",
+            valueName: "issuer,subject"))
+    var federated: [String] = []
+
     @Option(help: ArgumentHelp("The agent's executable; by default beside this program.", valueName: "path"))
     var agent: String?
 
@@ -90,6 +101,9 @@ struct SimulatorOptions: ParsableArguments {
         for text in fault where FaultPlan.Rule(text) == nil { throw ValidationError("--fault does not know \(text)") }
         if latencyScale < 0 { throw ValidationError("--latency-scale is below 0") }
         if keepState, simulatorDirectory == nil { throw ValidationError("--keep-state needs --simulator-directory") }
+        for text in federated where text.split(separator: ",").count != 2 {
+            throw ValidationError("--federated takes ISSUER,SUBJECT, not \(text)")
+        }
         for root in imageRoot where root.split(separator: "=", maxSplits: 1).count != 2 {
             throw ValidationError("--image-root takes NAME=FOLDER, not \(root)")
         }
@@ -105,6 +119,17 @@ struct SimulatorOptions: ParsableArguments {
         configuration.latencyScale = latencyScale
         configuration.faults = FaultPlan(fault.compactMap { FaultPlan.Rule($0) })
         configuration.seed = seed
+        configuration.clientCertificates = try clientCertificate.map {
+            try String(contentsOfFile: $0, encoding: .utf8)
+        }
+        configuration.federatedCredentials = federated.map { text in
+            let parts = text.split(separator: ",").map(String.init)
+            return TrustedIssuer(issuer: parts[0], subject: parts[1])
+        }
+        // In the environment and not an option: other users see a program's arguments.
+        if let secret = ProcessInfo.processInfo.environment["SKLS_SIMULATOR_SECRET"], !secret.isEmpty {
+            configuration.clientSecret = SimulatorSecret(secret)
+        }
         for root in imageRoot {
             let parts = root.split(separator: "=", maxSplits: 1).map(String.init)
             if parts.count == 2 { configuration.imageRoots[parts[0]] = parts[1] }

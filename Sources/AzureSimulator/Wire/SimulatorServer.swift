@@ -125,13 +125,28 @@ struct RequestEntry: Sendable {
         var line: JSON = [
             "time": .string(SystemCalls.wallClock().iso8601), "plane": .string(plane),
             "method": .string(head.method.rawValue), "host": .string(head.authority ?? ""),
-            "path": .string(head.path ?? ""), "status": .number(status),
+            "path": .string(Self.withoutVersion(head.path ?? "")), "status": .number(status),
             "milliseconds": .number(String(microseconds.rounded() / 1_000)),
         ]
+        if let version = Self.version(in: head.path ?? "") { line.add("apiVersion", .string(version)) }
         if let retryAfter { line.add("retryAfter", .string(retryAfter)) }
         if !faults.isEmpty { line.add("faults", .array(faults.map(JSON.string))) }
         journal.append(line)
     }
+
+    /// A target without its `api-version`, so that lines about one resource are alike whoever asks.
+    private static func withoutVersion(_ target: String) -> String {
+        guard let mark = target.firstIndex(of: "?") else { return target }
+        let rest = target[target.index(after: mark)...].split(separator: "&").filter { !isVersion($0) }
+        return target[..<mark] + (rest.isEmpty ? "" : "?" + rest.joined(separator: "&"))
+    }
+
+    private static func version(in target: String) -> String? {
+        target.split(separator: "?", maxSplits: 1).dropFirst().first?.split(separator: "&").first(where: isVersion)
+            .map { String($0.dropFirst("api-version=".count)) }
+    }
+
+    private static func isVersion(_ pair: Substring) -> Bool { pair.lowercased().hasPrefix("api-version=") }
 }
 
 extension ControlRequest {

@@ -11,6 +11,12 @@ struct World: Sendable {
     var hosts: [String: SiteKey] = [:]
     /// Plans by group and name in lower case.
     var plans: [String: Plan] = [:]
+    var subscription: SubscriptionState
+    var storage = StorageState()
+    /// By group and name in lower case, see `identityKey`.
+    var identities: [String: UserAssignedIdentity] = [:]
+    var graphMirror = GraphMirror()
+    var graphQuota = GraphQuota()
     /// Every container that was started and has not exited yet, also of deleted sites.
     var instances: [InstanceID: Instance] = [:]
     var buckets: [BucketKey: TokenBucket] = [:]
@@ -37,6 +43,7 @@ struct World: Sendable {
 
     init(settings: WorldSettings) {
         self.settings = settings
+        subscription = SubscriptionState(settings: settings)
         random = SeededGenerator(seed: settings.seed)
         faults = FaultState(plan: settings.faults, seed: settings.seed)
         workerID = random.hex(64)
@@ -45,6 +52,7 @@ struct World: Sendable {
         machinePrincipal = Principal(clientID: random.guid(), objectID: random.guid())
         let group = settings.resourceGroups.first ?? "skls"
         plans[Self.planKey(group: group, name: settings.planName)] = Plan(name: settings.planName, group: group)
+        resetGraphMirror()
     }
 
     /// One step. Effects are in the order in which they have to happen.

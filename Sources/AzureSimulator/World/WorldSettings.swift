@@ -20,12 +20,16 @@ struct WorldSettings: Sendable {
     var latencyScale = 0.0
     /// What fails, and when.
     var faults = FaultPlan()
+    /// Namespaces of providers that the subscription is not registered for at the start.
+    var unregisteredProviders: [String] = []
+    /// Names of storage accounts that belong to somebody else, in lower case.
+    var takenStorageNames: Set<String> = []
     /// Key of the tokens' signatures. Tokens that another key signed are worthless.
     var tokenKey: TokenKey
     /// Certificates of the application registration.
     var certificates: [RegisteredCertificate] = []
     /// Issuers and subjects whose tokens stand for the application's secret.
-    var federation: [FederatedCredential] = []
+    var federation: [TrustedIssuer] = []
     /// Whether a client on this machine gets a token of the system-assigned identity when it names none.
     var hasMachineIdentity = true
     /// User-assigned identities of the machine.
@@ -62,7 +66,8 @@ struct WorldSettings: Sendable {
         return normal(left) == normal(right)
     }
 
-    private static let regions = [
+    /// Display names of regions by name.
+    static let regions = [
         "centralus": "Central US", "eastus": "East US", "eastus2": "East US 2",
         "germanywestcentral": "Germany West Central",
         "northeurope": "North Europe", "southcentralus": "South Central US", "southeastasia": "Southeast Asia",

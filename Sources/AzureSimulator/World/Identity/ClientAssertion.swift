@@ -36,10 +36,10 @@ struct RegisteredCertificate: Sendable {
     }
 }
 
-/// A federated credential of the application registration (Microsoft Entra docs, workload-identity-federation, read
+/// A federated credential of the application registration, or of a managed identity (Microsoft Entra docs, workload-identity-federation, read
 /// 2026-02): whose tokens stand for a secret. The simulator cannot ask the issuer for its keys, so it takes a token by
 /// its claims alone.
-package struct FederatedCredential: Equatable, Sendable {
+package struct TrustedIssuer: Equatable, Sendable {
     package var issuer: String
     package var subject: String
     package var audience: String
@@ -62,7 +62,9 @@ extension World {
 
     /// Checks a `client_assertion`: one that the client signed with a registered certificate, or a token of a federated
     /// issuer. Codes as in Microsoft Entra's list (read 2026-02); the texts are shortened.
-    func fault(inAssertion text: String, client: String, request: ControlRequest, at now: Instant) -> ProofFault? {
+    func fault(
+        inAssertion text: String, of registration: Registration, request: ControlRequest, at now: Instant
+    ) -> ProofFault? {
         guard let token = JSONWebToken(text) else {
             return ProofFault(code: 50027, text: "JWT token is invalid or malformed.")
         }
@@ -72,10 +74,11 @@ extension World {
                 code: 700024, text: "Client assertion is not within its valid time range. Current time: \(now.iso8601)."
             )
         }
-        if token.claims["iss"]?.string?.lowercased() == client.lowercased() {
+        let client = registration.principal.clientID
+        if registration.hasSecrets, token.claims["iss"]?.string?.lowercased() == client.lowercased() {
             return fault(inCertificateAssertion: token, client: client, request: request)
         }
-        return fault(inFederatedToken: token)
+        return fault(inFederatedToken: token, credentials: registration.federation)
     }
 
     private func fault(
@@ -105,7 +108,7 @@ extension World {
         return nil
     }
 
-    private func fault(inFederatedToken token: JSONWebToken) -> ProofFault? {
+    private func fault(inFederatedToken token: JSONWebToken, credentials: [TrustedIssuer]) -> ProofFault? {
         let issuer = token.claims["iss"]?.string ?? ""
         let subject = token.claims["sub"]?.string ?? ""
         let audiences = token.claims["aud"]?.array?.compactMap(\.string) ?? [token.claims["aud"]?.string ?? ""]
@@ -114,14 +117,14 @@ extension World {
                 status: 401, code: code,
                 text: "No matching federated identity record found for presented assertion \(what) '\(value)'.")
         }
-        guard settings.federation.contains(where: { $0.issuer == issuer }) else {
+        guard credentials.contains(where: { $0.issuer == issuer }) else {
             return fault(700211, "issuer", issuer)
         }
-        guard settings.federation.contains(where: { $0.issuer == issuer && $0.subject == subject }) else {
+        guard credentials.contains(where: { $0.issuer == issuer && $0.subject == subject }) else {
             return fault(700213, "subject", subject)
         }
         guard
-            settings.federation.contains(where: {
+            credentials.contains(where: {
                 $0.issuer == issuer && $0.subject == subject && audiences.contains($0.audience)
             })
         else { return fault(700212, "audience", audiences.joined(separator: " ")) }

@@ -76,12 +76,10 @@ struct JSONWebToken: Sendable {
         signed = "\(parts[0]).\(parts[1])"
     }
 
-    /// A claim that is a point of time in whole seconds.
+    /// A claim that is a point of time: seconds, with a fraction in assertions of msal for Python (seen with 1.3x).
     func time(_ name: String) -> Instant? {
-        guard case .number(let text) = claims[name], let seconds = Int64(text),
-            !seconds.multipliedReportingOverflow(by: 1_000_000_000).overflow
-        else { return nil }
-        return Instant(nanoseconds: seconds * 1_000_000_000)
+        guard case .number(let text) = claims[name], let seconds = Double(text), abs(seconds) < 9e9 else { return nil }
+        return Instant(nanoseconds: Int64(seconds * 1e9))
     }
 
     private static func json(_ text: some StringProtocol) -> JSON? {

@@ -25,14 +25,14 @@ extension World {
                 "The app requested an unsupported grant type '\(field("grant_type") ?? "")'.", at: now)
         }
         let client = field("client_id") ?? ""
-        guard client.lowercased() == settings.clientID.lowercased() else {
+        guard let registration = registration(of: client) else {
             return loginError(
                 400, "unauthorized_client", 700016,
                 "Application with identifier '\(client)' was not found in the directory '\(settings.tenantID)'. This "
                     + "can happen if the application has not been installed by the administrator of the tenant or "
                     + "consented to by any user in the tenant.", at: now)
         }
-        if let fault = proofFault(field, request: request, at: now) {
+        if let fault = proofFault(field, of: registration, request: request, at: now) {
             return loginError(fault.status, fault.error, fault.code, fault.text, at: now)
         }
         let audience: String
@@ -60,16 +60,19 @@ extension World {
                 "The resource principal named \(audience) was not found in the tenant named \(settings.tenantID).",
                 at: now)
         }
-        var reply = Reply.json(200, tokenBody(audience: audience, isFirstVersion: isFirstVersion, at: now))
+        let body = tokenBody(registration.principal, audience: audience, isFirstVersion: isFirstVersion, at: now)
+        var reply = Reply.json(200, body)
         reply.add("Cache-Control", "no-store, no-cache")
         reply.add("Pragma", "no-cache")
         reply.add("x-ms-request-id", random.guid())
         return reply
     }
 
-    private mutating func tokenBody(audience: String, isFirstVersion: Bool, at now: Instant) -> JSON {
+    private mutating func tokenBody(_ principal: Principal, audience: String, isFirstVersion: Bool, at now: Instant)
+        -> JSON
+    {
         let lifetime = WorldSettings.tokenLifetime.components.seconds
-        let token = accessToken(for: application, audience: audience, at: now)
+        let token = accessToken(for: principal, audience: audience, at: now)
         if isFirstVersion {
             return [
                 "token_type": "Bearer", "expires_in": .string("\(lifetime)"), "ext_expires_in": .string("\(lifetime)"),
@@ -86,6 +89,30 @@ extension World {
     /// The application registration that the configuration names.
     var application: Principal { Principal(clientID: settings.clientID, objectID: servicePrincipalID) }
 
+    /// Somebody who may ask for tokens here, and how they may prove themselves.
+    struct Registration: Sendable {
+        var principal: Principal
+        /// Whether a secret and certificates are known: managed identities have none.
+        var hasSecrets: Bool
+        var federation: [TrustedIssuer]
+    }
+
+    /// The registration with this client id, in any case.
+    func registration(of client: String) -> Registration? {
+        if client.lowercased() == settings.clientID.lowercased() {
+            return Registration(principal: application, hasSecrets: true, federation: settings.federation)
+        }
+        return userAssignedIdentity(clientID: client).map { identity in
+            Registration(
+                principal: principal(of: identity), hasSecrets: false,
+                federation: identity.credentials.sorted { $0.key < $1.key }.flatMap { _, credential in
+                    credential.audiences.map {
+                        TrustedIssuer(issuer: credential.issuer, subject: credential.subject, audience: $0)
+                    }
+                })
+        }
+    }
+
     /// The tenant by its id.
     func isKnown(tenant: String) -> Bool { tenant.lowercased() == settings.tenantID.lowercased() }
 
@@ -99,17 +126,17 @@ extension World {
 
     /// What is wrong with the secret or the assertion in a form.
     private func proofFault(
-        _ field: (String) -> String?, request: ControlRequest, at now: Instant
+        _ field: (String) -> String?, of registration: Registration, request: ControlRequest, at now: Instant
     ) -> ProofFault? {
         if let assertion = field("client_assertion"), !assertion.isEmpty {
-            return fault(inAssertion: assertion, client: field("client_id") ?? "", request: request, at: now)
+            return fault(inAssertion: assertion, of: registration, request: request, at: now)
         }
         guard let secret = field("client_secret"), !secret.isEmpty else {
             return ProofFault(
                 code: 7_000_218,
                 text: "The request body must contain the following parameter: 'client_assertion' or 'client_secret'.")
         }
-        guard isEqualInConstantTime(secret, settings.clientSecret.revealed) else {
+        guard registration.hasSecrets, isEqualInConstantTime(secret, settings.clientSecret.revealed) else {
             return ProofFault(
                 code: 7_000_215,
                 text:

@@ -6,8 +6,15 @@ import Crypto
 // network has only its own loopback device.
 
 extension World {
-    /// Identities that clients on this machine may use besides the system-assigned one.
-    var assignedIdentities: [Principal] { settings.managedIdentities }
+    /// Identities that clients on this machine may use besides the system-assigned one: those that were configured, and
+    /// every user-assigned identity of the subscription. On Azure somebody has to assign them to the machine first.
+    var assignedIdentities: [Principal] {
+        settings.managedIdentities + identities.sorted { $0.key < $1.key }.map { principal(of: $0.value) }
+    }
+
+    func principal(of identity: UserAssignedIdentity) -> Principal {
+        Principal(clientID: identity.clientID, objectID: identity.principalID, resourceID: id(of: identity))
+    }
 
     mutating func answerMetadata(_ request: ControlRequest, at now: Instant) -> Reply {
         guard request.method == "GET" else { return Reply(status: 405) }

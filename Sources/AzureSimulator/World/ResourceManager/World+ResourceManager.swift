@@ -2,6 +2,7 @@
 
 extension World {
     mutating func answerResourceManager(_ request: ControlRequest, at now: Instant) -> Reply {
+        settleResources(at: now)
         var reply: Reply
         if request.path.lowercased().hasPrefix("/metadata/endpoints") {
             reply = answerCloudMetadata(request)
@@ -51,7 +52,7 @@ extension World {
         }
         let call = ResourceCall(path: path, method: request.method, query: query, version: version, request: request)
         guard let namespace = path.namespace, namespace.lowercased() != "microsoft.resources",
-            !(path.segments.isEmpty && path.group == nil)
+            !(path.group == nil && path.isAboutProvider)
         else { return missingSubscription(of: path) ?? answerResources(call, at: now) }
         guard let provider = ResourceProvider.named(namespace), let type = path.segments.first,
             provider.types.contains(where: { $0.lowercased() == type.lowercased() })
@@ -68,8 +69,12 @@ extension World {
                     + "'\(provider.versions.joined(separator: ", "))'. The supported locations are "
                     + "'\(settings.location)'.")
         }
-        if let missing = missingSubscription(of: path) ?? missingGroup(of: path) { return missing }
-        return provider.answer(&self, call, now)
+        if let missing = missingSubscription(of: path) { return missing }
+        if let group = path.group, let refusal = refusal(ofGroup: group, method: call.method) { return refusal }
+        if let refusal = refusal(ofProvider: provider.namespace, method: call.method, at: now) { return refusal }
+        let reply = provider.answer(&self, call, now)
+        noteGraphChange(by: call, at: now)
+        return reply
     }
 
     /// `yyyy-MM-dd`, with or without a suffix such as `-preview` (Resource Manager RPC contract).
@@ -86,19 +91,6 @@ extension World {
                 404, "SubscriptionNotFound", "The subscription '\(subscription)' could not be found.")
         }
         return nil
-    }
-
-    private func missingGroup(of path: ResourcePath) -> Reply? {
-        if let group = path.group, knownGroup(group) == nil {
-            return AzureErrorBody.resourceManager(
-                404, "ResourceGroupNotFound", "Resource group '\(group)' could not be found.")
-        }
-        return nil
-    }
-
-    /// The group's own name for a name in any case.
-    func knownGroup(_ name: String) -> String? {
-        settings.resourceGroups.first { $0.lowercased() == name.lowercased() }
     }
 
     // MARK: Headers
