@@ -18,6 +18,10 @@ struct WorldSettings: Sendable {
     var domain = "azurewebsites.net"
     /// Resources in one page of a list.
     var pageSize = 100
+    /// What Azure's own durations are multiplied by: 0 is an Azure without delays, 1 the real one.
+    var latencyScale = 0.0
+    /// What fails, and when.
+    var faults = FaultPlan()
     /// Key of the tokens' signatures, drawn at each start: tokens of an earlier simulator are worthless.
     var tokenKey: SymmetricKey
     /// Seed of every identifier that the World draws.
@@ -30,6 +34,10 @@ struct WorldSettings: Sendable {
     static let startLimit = Duration.seconds(230)
     /// SIGTERM to SIGKILL, unless `WEBSITES_CONTAINER_STOP_TIME_LIMIT` says otherwise (same source).
     static let stopLimit = Duration.seconds(5)
+
+    /// A duration of Azure's as long as it is in this world: `settings.scaled(.seconds(25))` for a slow PUT.
+    /// Use it for latencies, lags and limits of the platform, not for what a client may choose (`exp`, `Retry-After`).
+    func scaled(_ duration: Duration) -> Duration { duration * latencyScale }
 
     /// The subscription's display form of the location (`East US`), as sites show it. Regions outside this table are
     /// shown as they were configured.

@@ -23,10 +23,10 @@ extension World {
                 400, "MissingApiVersionParameter",
                 "The api-version query parameter (?api-version=) is required for all requests.")
         }
-        guard let namespace = path.namespace else {
-            return AzureErrorBody.resourceManager(
-                404, "InvalidResourcePath", "The requested path is not part of the simulated Azure.")
-        }
+        let call = ResourceCall(path: path, method: request.method, query: query, version: version, request: request)
+        guard let namespace = path.namespace, namespace.lowercased() != "microsoft.resources",
+            !(path.segments.isEmpty && path.group == nil)
+        else { return missingSubscription(of: path) ?? answerResources(call, at: now) }
         guard let provider = ResourceProvider.named(namespace), let type = path.segments.first,
             provider.types.contains(where: { $0.lowercased() == type.lowercased() })
         else {
@@ -42,16 +42,19 @@ extension World {
                     + "'\(provider.versions.joined(separator: ", "))'. The supported locations are "
                     + "'\(settings.location)'.")
         }
-        if let missing = missingScope(of: path) { return missing }
-        let call = ResourceCall(path: path, method: request.method, query: query, version: version, request: request)
+        if let missing = missingSubscription(of: path) ?? missingGroup(of: path) { return missing }
         return provider.answer(&self, call, now)
     }
 
-    private func missingScope(of path: ResourcePath) -> Reply? {
+    private func missingSubscription(of path: ResourcePath) -> Reply? {
         if let subscription = path.subscription, subscription.lowercased() != settings.subscriptionID.lowercased() {
             return AzureErrorBody.resourceManager(
                 404, "SubscriptionNotFound", "The subscription '\(subscription)' could not be found.")
         }
+        return nil
+    }
+
+    private func missingGroup(of path: ResourcePath) -> Reply? {
         if let group = path.group, knownGroup(group) == nil {
             return AzureErrorBody.resourceManager(
                 404, "ResourceGroupNotFound", "Resource group '\(group)' could not be found.")
