@@ -100,7 +100,8 @@ package final class AzureSimulator: Service {
             simulation: simulation,
             proxy: SiteProxy(
                 simulation: simulation, runtime: runtime, watch: watch, responseLimit: configuration.responseLimit),
-            requests: requests, logger: logger)
+            kudu: KuduStream(simulation: simulation, watch: watch, beat: LogFollower.heartbeat), requests: requests,
+            logger: logger)
         try await run(responder, runtime: runtime, simulation: simulation, watch: watch, directory: directory)
     }
 

@@ -9,6 +9,7 @@ import NIOCore
 struct SimulatorServer: Sendable {
     let simulation: Simulation
     let proxy: SiteProxy
+    let kudu: KuduStream
     let requests: Journal
     let logger: Logger
 
@@ -25,7 +26,10 @@ struct SimulatorServer: Sendable {
         let path = (request.head.path ?? "/").prefix { $0 != "?" }
         let plane = Plane(host: host, path: String(path))
         let entry = RequestEntry(request.head, plane: plane.rawValue, journal: requests)
-        if plane != .site {
+        if World.isKudu(host), World.isLogStream(String(path)) {
+            try await kudu.respond(
+                to: request, control: ControlRequest(request, body: []), entry: entry, writer: writer, channel: channel)
+        } else if plane != .site || World.isKudu(host) {
             try await control(request, entry: entry, writer: writer, channel: channel)
         } else {
             try await proxy.respond(to: request, host: host, entry: entry, writer: writer, channel: channel)
@@ -48,7 +52,7 @@ struct SimulatorServer: Sendable {
         case .reset(let faults):
             entry.answered(status: 0, faults: faults)
             try await Self.reset(channel)
-        case .forward:
+        case .forward, .stream:
             throw SimulatorError(code: .configuration, message: "a request of the control plane was forwarded")
         }
     }

@@ -12,7 +12,14 @@ struct ResourceProvider: Sendable {
     static let all: [ResourceProvider] = [
         ResourceProvider(
             namespace: "Microsoft.Web", types: ["sites", "serverfarms"], versions: World.webVersions,
-            answer: { world, call, now in world.answerWeb(call, at: now) })
+            answer: { world, call, now in world.answerWeb(call, at: now) }),
+        ResourceProvider(
+            namespace: "Microsoft.OperationalInsights", types: ["workspaces"],
+            versions: World.operationalInsightsVersions,
+            answer: { world, call, now in world.answerOperationalInsights(call, at: now) }),
+        ResourceProvider(
+            namespace: "Microsoft.Insights", types: ["components", "diagnosticSettings"],
+            versions: World.insightsVersions, answer: { world, call, now in world.answerInsights(call, at: now) }),
     ]
 
     /// The provider of a namespace in any case.
