@@ -45,7 +45,7 @@ package struct AzureClient: Sendable {
         let reply = try await transport.send(request, bearer: token)
         guard reply.status == 401 else { return try successful(reply, to: request, token: token) }
         let renewed = try await tokens.replacement(
-            for: token, environment.scope, correlationID: request.correlationID)
+            for: token, environment.scope, claims: reply.claimsChallenge, correlationID: request.correlationID)
         return try successful(try await transport.send(request, bearer: renewed), to: request, token: renewed)
     }
 
