@@ -219,6 +219,7 @@ package final class AzureSimulator: Service {
         settings.domain = configuration.domain
         settings.pageSize = configuration.pageSize
         settings.latencyScale = configuration.latencyScale
+        settings.logs = configuration.logs
         settings.faults = configuration.faults
         settings.quota = configuration.quota
         settings.access = configuration.access

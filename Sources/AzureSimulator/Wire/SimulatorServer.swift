@@ -30,7 +30,7 @@ struct SimulatorServer: Sendable {
         let entry = RequestEntry(request.head, plane: plane.rawValue, journal: requests)
         if World.isKudu(host), World.isLogStream(String(path)) {
             try await kudu.respond(
-                to: request, control: ControlRequest(request, body: []), entry: entry, writer: writer, channel: channel)
+                to: request, control: ControlRequest(request, isSecure: isSecure, body: []), entry: entry, writer: writer, channel: channel)
         } else if plane != .site || World.isKudu(host) {
             try await control(request, entry: entry, writer: writer, channel: channel)
         } else {
@@ -48,7 +48,11 @@ struct SimulatorServer: Sendable {
             try await Self.write(reply, to: request, entry: entry, writer: writer, closes: true)
             return
         }
-        let control = ControlRequest(request, isSecure: isSecure, body: Array(body.readableBytesView))
+        guard let content = Decompression.content(body, encoding: request.headers[.contentEncoding]) else {
+            try await Self.write(Reply(status: 415), to: request, entry: entry, writer: writer)
+            return
+        }
+        let control = ControlRequest(request, isSecure: isSecure, body: Array(content.readableBytesView))
         switch await simulation.answer({ .request($0, control) }) {
         case .reply(let reply): try await Self.write(reply, to: request, entry: entry, writer: writer)
         case .reset(let faults):

@@ -9,9 +9,6 @@ extension World {
             return Reply(status: 404)
         }
         guard request.method == "POST" else { return Reply(status: 405) }
-        if let encoding = request.header("Content-Encoding"), encoding.lowercased() != "identity" {
-            return Reply(status: 415)
-        }
         guard let items = Self.items(of: request.body), !items.isEmpty else {
             return ingestionReply(400, received: 0, accepted: 0, errors: [(0, 400, "Invalid JSON")])
         }

@@ -33,7 +33,7 @@ extension World {
     }
 
     private mutating func kuduRefusal(_ request: ControlRequest, at now: Instant) -> Reply? {
-        guard fault(inAuthorization: request.authorization, at: now) != nil else { return nil }
+        if case .success = caller(of: request, at: now) { return nil }
         var reply = Reply(status: 401)
         reply.add("WWW-Authenticate", "Basic realm=\"site\"")
         return reply

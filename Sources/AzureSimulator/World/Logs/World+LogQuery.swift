@@ -33,9 +33,9 @@ extension World {
 
     /// Who asks, or why nobody may: no token is 401, a bad one 403 (Azure Monitor docs, logs/api/errors, read 2026-02).
     private mutating func logsCaller(_ request: ControlRequest, at now: Instant) -> Result<String, LogRefusal> {
-        switch fault(inAuthorization: request.authorization, at: now) {
-        case nil: return .success(servicePrincipalID)
-        case .missing:
+        switch caller(of: request, for: .logs, at: now) {
+        case .success(let principal): return .success(principal.objectID)
+        case .failure(.missing):
             var reply = logError(
                 401, "AuthenticationFailed", "Authentication failed. The 'Authorization' header is missing.")
             reply.add(
@@ -43,14 +43,14 @@ extension World {
                 "Bearer authorization_uri=\"https://login.microsoftonline.com/\(settings.tenantID)\", "
                     + "resource_id=\"https://api.loganalytics.io\"")
             return .failure(LogRefusal(reply: reply))
-        case .wrongAudience(let audience):
+        case .failure(.wrongAudience(let audience)):
             return .failure(
                 LogRefusal(
                     reply: logError(
                         403, "InvalidAuthenticationTokenAudience",
                         "The access token has been obtained for wrong audience or resource '\(audience)'. It should "
                             + "exactly match with one of the allowed audiences 'https://api.loganalytics.io'.")))
-        case .malformed, .expired:
+        case .failure:
             return .failure(
                 LogRefusal(
                     reply: logError(403, "InvalidAuthenticationToken", "The access token is invalid or expired.")))
