@@ -114,7 +114,8 @@ package final class AzureSimulator: Service {
             simulation: simulation,
             proxy: SiteProxy(
                 simulation: simulation, runtime: runtime, watch: watch, responseLimit: configuration.responseLimit),
-            requests: requests, logger: logger)
+            kudu: KuduStream(simulation: simulation, watch: watch, beat: LogFollower.heartbeat), requests: requests,
+            logger: logger)
         let context = try keys.authority.serverContext(
             names: ServerNames.names(domain: configuration.domain, location: configuration.location),
             addresses: ServerNames.addresses, now: Date())
@@ -218,6 +219,7 @@ package final class AzureSimulator: Service {
         settings.domain = configuration.domain
         settings.pageSize = configuration.pageSize
         settings.latencyScale = configuration.latencyScale
+        settings.logs = configuration.logs
         settings.faults = configuration.faults
         settings.quota = configuration.quota
         settings.access = configuration.access

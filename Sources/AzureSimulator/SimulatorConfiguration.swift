@@ -38,6 +38,8 @@ package struct SimulatorConfiguration: Sendable {
     package var quota = QuotaPolicy()
     /// What Azure's own durations are multiplied by: 0 is an Azure without delays, 1 the real one.
     package var latencyScale = 0.0
+    /// The first workspace, and how late and in what order lines come into it.
+    package var logs = LogSettings()
     /// What fails, and when.
     package var faults = FaultPlan()
     /// Whether resources, keys and identifiers outlive the simulator, in its directory. Needs `directory`.

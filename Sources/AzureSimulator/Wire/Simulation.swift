@@ -10,6 +10,8 @@ final class Simulation: Sendable {
         case reply(Reply)
         /// The container that takes the request.
         case forward(InstanceID)
+        /// What follows comes in parts.
+        case stream(RequestID, AsyncStream<[UInt8]>)
         /// The connection is to end without an answer, for the sake of these faults.
         case reset(faults: [String])
     }
@@ -27,6 +29,8 @@ final class Simulation: Sendable {
         var slots: [RequestID: Slot] = [:]
         /// Replies whose time has not come.
         var delayed: [RequestID: Reply] = [:]
+        /// Answers under way that come in parts.
+        var streams: [RequestID: AsyncStream<[UInt8]>.Continuation] = [:]
         var isShutDown = false
     }
 
@@ -70,6 +74,9 @@ final class Simulation: Sendable {
 
     /// Tells the World of an event that nobody waits for.
     func report(_ event: Event) {
+        if case .abandoned(let id) = event {
+            state.withLockedValue { $0.streams.removeValue(forKey: id) }?.finish()
+        }
         finish(state.withLockedValue { step(event, &$0) })
     }
 
@@ -116,6 +123,8 @@ final class Simulation: Sendable {
             state.isShutDown = true
             for (id, reply) in state.delayed { settle(id, .reply(reply), &state, &outcome) }
             state.delayed = [:]
+            for stream in state.streams.values { stream.finish() }
+            state.streams = [:]
             return outcome
         }
         finish(outcome)
@@ -138,6 +147,13 @@ final class Simulation: Sendable {
                     outcome.delays.append((id, due - time))
                 }
             case .reset(let id, let faults): settle(id, .reset(faults: faults), &state, &outcome)
+            case .stream(let id):
+                // A client that reads too slowly loses the oldest parts, as on Azure lines are lost.
+                let (parts, stream) = AsyncStream.makeStream(of: [UInt8].self, bufferingPolicy: .bufferingNewest(1_024))
+                if state.isShutDown { stream.finish() } else { state.streams[id] = stream }
+                settle(id, .stream(id, parts), &state, &outcome)
+            case .output(let id, let bytes): state.streams[id]?.yield(bytes)
+            case .streamEnd(let id): state.streams.removeValue(forKey: id)?.finish()
             case .forward(let id, let instance): settle(id, .forward(instance), &state, &outcome)
             case .journal(let execution): outcome.executions.append((execution, time))
             // Under the lock, so that the order of effects is the order of steps.

@@ -9,6 +9,7 @@ import NIOCore
 struct SimulatorServer: Sendable {
     let simulation: Simulation
     let proxy: SiteProxy
+    let kudu: KuduStream
     let requests: Journal
     let logger: Logger
     /// Whether the connections are encrypted: links in replies say so.
@@ -27,7 +28,10 @@ struct SimulatorServer: Sendable {
         let path = (request.head.path ?? "/").prefix { $0 != "?" }
         let plane = Plane(host: host, path: String(path))
         let entry = RequestEntry(request.head, plane: plane.rawValue, journal: requests)
-        if plane != .site {
+        if World.isKudu(host), World.isLogStream(String(path)) {
+            try await kudu.respond(
+                to: request, control: ControlRequest(request, isSecure: isSecure, body: []), entry: entry, writer: writer, channel: channel)
+        } else if plane != .site || World.isKudu(host) {
             try await control(request, entry: entry, writer: writer, channel: channel)
         } else {
             try await proxy.respond(to: request, host: host, entry: entry, writer: writer, channel: channel)
@@ -44,13 +48,17 @@ struct SimulatorServer: Sendable {
             try await Self.write(reply, to: request, entry: entry, writer: writer, closes: true)
             return
         }
-        let control = ControlRequest(request, isSecure: isSecure, body: Array(body.readableBytesView))
+        guard let content = Decompression.content(body, encoding: request.headers[.contentEncoding]) else {
+            try await Self.write(Reply(status: 415), to: request, entry: entry, writer: writer)
+            return
+        }
+        let control = ControlRequest(request, isSecure: isSecure, body: Array(content.readableBytesView))
         switch await simulation.answer({ .request($0, control) }) {
         case .reply(let reply): try await Self.write(reply, to: request, entry: entry, writer: writer)
         case .reset(let faults):
             entry.answered(status: 0, faults: faults)
             try await Self.reset(channel)
-        case .forward:
+        case .forward, .stream:
             throw SimulatorError(code: .configuration, message: "a request of the control plane was forwarded")
         }
     }

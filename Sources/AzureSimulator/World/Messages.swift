@@ -105,9 +105,13 @@ struct ExecutionRecord: Equatable, Sendable {
 enum Event: Sendable {
     /// A request of the control plane: Resource Manager, login or registry.
     case request(RequestID, ControlRequest)
+    /// A request for the live stream of a site's log, at its Kudu.
+    case follow(RequestID, ControlRequest)
+    /// Time went by for a request that follows a log.
+    case beat(RequestID)
     /// A request for a site's host name.
     case visit(RequestID, host: String)
-    /// The client of an unanswered request went away.
+    /// The client of an unanswered request, or of a stream, went away.
     case abandoned(RequestID)
     /// The container answered the platform's warm-up ping.
     case containerReady(InstanceID)
@@ -139,6 +143,10 @@ enum Effect: Equatable, Sendable {
     case replyLater(RequestID, Reply, at: Instant)
     /// The connection ends without an answer. The names of the faults are for the journal of requests.
     case reset(RequestID, faults: [String])
+    /// The request is answered with a stream, whose parts are `output`, until `streamEnd` or until its client goes away.
+    case stream(RequestID)
+    case output(RequestID, [UInt8])
+    case streamEnd(RequestID)
     /// The request goes to this container.
     case forward(RequestID, InstanceID)
     case start(ContainerLaunch)

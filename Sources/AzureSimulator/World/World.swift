@@ -29,6 +29,7 @@ struct World: Sendable {
     var tokens = TokenCache()
     var isShuttingDown = false
     var faults: FaultState
+    var logs: LogsState
     /// When the reply to the request under way goes out; nil is at once. See `delayReply`.
     private var replyTime: Instant?
     /// Effects of the step under way.
@@ -45,6 +46,7 @@ struct World: Sendable {
         self.settings = settings
         subscription = SubscriptionState(settings: settings)
         random = SeededGenerator(seed: settings.seed)
+        logs = LogsState(settings: settings)
         faults = FaultState(plan: settings.faults, seed: settings.seed)
         workerID = random.hex(64)
         verificationID = random.hex(64).uppercased()
@@ -60,11 +62,13 @@ struct World: Sendable {
         effects.removeAll(keepingCapacity: true)
         switch event {
         case .request(let id, let request): self.request(id, request, at: now)
+        case .follow(let id, let request): follow(id, request, at: now)
+        case .beat(let id): beat(id, at: now)
         case .visit(let id, let host): visit(id, host: host)
         case .abandoned(let id): abandon(id)
         case .containerReady(let instance): containerReady(instance, at: now)
         case .containerExited(let instance): containerExited(instance, at: now)
-        case .containerWrote(let instance, let bytes): containerWrote(instance, bytes)
+        case .containerWrote(let instance, let bytes): containerWrote(instance, bytes, at: now)
         case .woke(let site): wake(site, at: now)
         case .shutdown: shutDown()
         }
@@ -97,7 +101,10 @@ struct World: Sendable {
         case .login: return answerLogin(request, at: now)
         case .metadata: return answerMetadata(request, at: now)
         case .resourceManager: return answerResourceManager(request, at: now)
-        case .logs, .ingestion, .storage, .site:
+        case .logs: return answerLogs(request, at: now)
+        case .ingestion: return answerIngestion(request, at: now)
+        case .site where Self.isKudu(request.host): return answerKudu(request, at: now)
+        case .storage, .site:
             return AzureErrorBody.resourceManager(404, "NotFound", "The simulated Azure has nothing at this address.")
         }
     }

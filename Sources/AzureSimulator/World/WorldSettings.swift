@@ -18,6 +18,7 @@ struct WorldSettings: Sendable {
     var pageSize = 100
     /// What Azure's own durations are multiplied by: 0 is an Azure without delays, 1 the real one.
     var latencyScale = 0.0
+    var logs = LogSettings()
     /// What fails, and when.
     var faults = FaultPlan()
     /// Namespaces of providers that the subscription is not registered for at the start.

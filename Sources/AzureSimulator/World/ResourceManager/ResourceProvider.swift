@@ -28,6 +28,13 @@ struct ResourceProvider: Sendable {
             namespace: "Microsoft.ManagedIdentity", types: ["userAssignedIdentities"],
             versions: World.managedIdentityVersions,
             answer: { world, call, now in world.answerManagedIdentity(call, at: now) }),
+        ResourceProvider(
+            namespace: "Microsoft.OperationalInsights", types: ["workspaces"],
+            versions: World.operationalInsightsVersions,
+            answer: { world, call, now in world.answerOperationalInsights(call, at: now) }),
+        ResourceProvider(
+            namespace: "Microsoft.Insights", types: ["components", "diagnosticSettings"],
+            versions: World.insightsVersions, answer: { world, call, now in world.answerInsights(call, at: now) }),
     ]
 
     /// The provider of a namespace in any case.

@@ -29,7 +29,7 @@ struct DurablePart: Sendable {
     }
 
     /// Every part, in the order in which they are put back.
-    static let all: [DurablePart] = [.identity, .web, .subscription, .storage, .identities, .graph]
+    static let all: [DurablePart] = [.identity, .web, .subscription, .storage, .identities, .graph, .logs]
 }
 
 extension World {

@@ -72,6 +72,7 @@ struct SiteContainer: Sendable {
     /// Requests that wait for the start.
     var held: [RequestID] = []
     var log = ContainerLog()
+    var files = SiteLogFiles()
 }
 
 /// An App Service plan of the Elastic Premium tier.

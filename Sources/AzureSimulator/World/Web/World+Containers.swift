@@ -103,15 +103,18 @@ extension World {
     }
 
     /// Bytes of a container's output: into the site's log, and whole lines that tell of an execution into the journal.
-    mutating func containerWrote(_ instance: InstanceID, _ bytes: [UInt8]) {
+    mutating func containerWrote(_ instance: InstanceID, _ bytes: [UInt8], at now: Instant) {
         guard var record = instances[instance] else { return }
         sites[record.site]?.container.log.append(bytes)
+        keep(bytes, of: record.site, at: now)
         for byte in bytes {
             if byte != UInt8(ascii: "\n") {
-                // Longer lines are none of the agent's.
-                if record.line.count < 512 { record.line.append(byte) }
+                if record.line.count < Self.longestFieldBytes { record.line.append(byte) }
                 continue
             }
+            recordLine(
+                String(decoding: record.line, as: UTF8.self), category: "AppServiceConsoleLogs", level: "Informational",
+                of: record.site, container: instance, at: now)
             if let execution = Self.execution(in: record.line, site: record.siteName) {
                 effects.append(.journal(execution))
             }
@@ -215,6 +218,11 @@ extension World {
     }
 
     private mutating func log(_ key: SiteKey, _ level: String, _ text: String, at now: Instant) {
-        sites[key]?.container.log.append("\(now.iso8601) \(level) - \(text)\n".utf8)
+        let line = Array("\(now.iso8601) \(level) - \(text)\n".utf8)
+        sites[key]?.container.log.append(line)
+        keep(line, of: key, isPlatform: true, at: now)
+        recordLine(
+            text, category: "AppServicePlatformLogs", level: level == "ERROR" ? "Error" : "Informational", of: key,
+            container: sites[key]?.container.starting?.instance ?? sites[key]?.container.serving?.instance, at: now)
     }
 }

@@ -23,6 +23,7 @@ extension World {
     }
 
     mutating func abandon(_ id: RequestID) {
+        if logs.followers.removeValue(forKey: id) != nil { return }
         for key in siteOrder {
             guard let index = sites[key]?.container.held.firstIndex(of: id) else { continue }
             sites[key]?.container.held.remove(at: index)
