@@ -167,7 +167,7 @@ package final class AzureSimulator: Service {
             clientSecret: configuration.clientSecret, subscriptionID: configuration.subscriptionID,
             resourceGroups: [configuration.resourceGroup] + configuration.otherResourceGroups,
             location: configuration.location, planName: configuration.planName, images: images,
-            pageSize: configuration.pageSize,
+            pageSize: configuration.pageSize, web: configuration.web,
             tokenKey: SymmetricKey(size: .bits256),
             seed: configuration.seed ?? UInt64.random(in: 0...UInt64.max, using: &generator))
     }

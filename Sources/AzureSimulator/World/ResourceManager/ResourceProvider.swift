@@ -11,8 +11,11 @@ struct ResourceProvider: Sendable {
     /// Every simulated provider.
     static let all: [ResourceProvider] = [
         ResourceProvider(
-            namespace: "Microsoft.Web", types: ["sites", "serverfarms"], versions: World.webVersions,
-            answer: { world, call, now in world.answerWeb(call, at: now) })
+            namespace: "Microsoft.Web", types: World.webTypes, versions: World.webVersions,
+            answer: { world, call, now in world.answerWeb(call, at: now) }),
+        ResourceProvider(
+            namespace: "Microsoft.App", types: ["managedEnvironments"], versions: World.appVersions,
+            answer: { world, call, _ in world.answerContainerApps(call) }),
     ]
 
     /// The provider of a namespace in any case.
