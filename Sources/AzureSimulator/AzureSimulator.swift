@@ -220,6 +220,7 @@ package final class AzureSimulator: Service {
         settings.pageSize = configuration.pageSize
         settings.latencyScale = configuration.latencyScale
         settings.logs = configuration.logs
+        settings.web = configuration.web
         settings.faults = configuration.faults
         settings.quota = configuration.quota
         settings.access = configuration.access

@@ -19,6 +19,8 @@ struct WorldSettings: Sendable {
     /// What Azure's own durations are multiplied by: 0 is an Azure without delays, 1 the real one.
     var latencyScale = 0.0
     var logs = LogSettings()
+    /// How Microsoft.Web behaves.
+    var web = WebSettings()
     /// What fails, and when.
     var faults = FaultPlan()
     /// Namespaces of providers that the subscription is not registered for at the start.

@@ -11,7 +11,7 @@ struct ResourceProvider: Sendable {
     /// Every simulated provider.
     static let all: [ResourceProvider] = [
         ResourceProvider(
-            namespace: "Microsoft.Web", types: ["sites", "serverfarms"], versions: World.webVersions,
+            namespace: "Microsoft.Web", types: World.webTypes, versions: World.webVersions,
             answer: { world, call, now in world.answerWeb(call, at: now) }),
         // Answered by Resource Manager itself, see `answerResources`; here for the list of providers.
         ResourceProvider(
@@ -35,6 +35,9 @@ struct ResourceProvider: Sendable {
         ResourceProvider(
             namespace: "Microsoft.Insights", types: ["components", "diagnosticSettings"],
             versions: World.insightsVersions, answer: { world, call, now in world.answerInsights(call, at: now) }),
+        ResourceProvider(
+            namespace: "Microsoft.App", types: ["managedEnvironments"], versions: World.appVersions,
+            answer: { world, call, _ in world.answerContainerApps(call) }),
     ]
 
     /// The provider of a namespace in any case.
