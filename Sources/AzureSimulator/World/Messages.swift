@@ -130,7 +130,7 @@ extension Event {
     var changesDurableState: Bool {
         switch self {
         case .request(_, let request): request.method != "GET" && request.method != "HEAD"
-        case .visit, .abandoned, .containerReady, .containerExited, .containerWrote, .woke, .shutdown: false
+        case .follow, .beat, .visit, .abandoned, .containerReady, .containerExited, .containerWrote, .woke, .shutdown: false
         }
     }
 }

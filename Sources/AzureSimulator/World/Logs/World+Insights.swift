@@ -58,7 +58,7 @@ extension World {
         var component =
             logs.components[id]
             ?? InsightsComponent(
-                name: name, group: knownGroup(group) ?? group, kind: "web",
+                name: name, group: resourceGroup(group)?.name ?? group, kind: "web",
                 location: body["location"]?.string ?? settings.location, tags: [], instrumentationKey: random.guid(),
                 appID: random.guid(), applicationType: "web", workspaceResourceID: workspace, created: now)
         component.kind = body["kind"]?.string ?? component.kind

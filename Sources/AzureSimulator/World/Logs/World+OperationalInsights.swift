@@ -64,7 +64,7 @@ extension World {
         var workspace =
             existing
             ?? Workspace(
-                name: name, group: knownGroup(group) ?? group, customerID: random.guid(),
+                name: name, group: resourceGroup(group)?.name ?? group, customerID: random.guid(),
                 location: body["location"]?.string ?? settings.location, tags: [], retentionDays: 30, sku: "PerGB2018",
                 primaryKey: logs.random.key(), secondaryKey: logs.random.key(), created: now, modified: now)
         workspace.tags = body["tags"]?.members ?? []

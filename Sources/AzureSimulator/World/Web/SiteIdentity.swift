@@ -68,12 +68,6 @@ extension World {
 
     /// The principals of a user-assigned identity; nil if there is none of that id.
     func principals(ofIdentity id: String) -> (principalID: String, clientID: String)? {
-        let path = ResourcePath(path: id)
-        guard path.type.lowercased() == "microsoft.managedidentity/userassignedidentities", path.suffix.isEmpty,
-            path.group.flatMap(knownGroup) != nil, let name = path.name
-        else { return nil }
-        // No identities are kept here: each well-formed id has one, whose principals follow from the seed.
-        var generator = SeededGenerator(seed: name.lowercased().utf8.reduce(settings.seed) { $0 &* 31 &+ UInt64($1) })
-        return (generator.guid(), generator.guid())
+        userAssignedIdentity(id: id).map { ($0.principalID, $0.clientID) }
     }
 }
