@@ -31,7 +31,8 @@ class Simulator:
         self.group = variables["SKLS_RESOURCE_GROUP"]
         self.location = variables["SKLS_LOCATION"]
         self.plan = variables["SKLS_PLAN"]
-        self.workspace = variables.get("SKLS_LOG_WORKSPACE")
+        self.workspace = variables["SKLS_LOG_WORKSPACE"]
+        self.workspace_name = "skls-logs"
         self.scope = "https://management.azure.com/.default"
 
     @property

@@ -1,8 +1,6 @@
 """`az`, unmodified, in a cloud that is registered for the simulator."""
 
 import json
-import urllib.request
-import ssl
 
 import pytest
 
@@ -76,8 +74,9 @@ def test_az_functionapp_delete_removes_the_app_and_keeps_the_plan(simulator, az,
 
 
 def test_az_takes_the_cloud_from_the_metadata_url(simulator, az, tmp_path):
-    environment = {"AZURE_CONFIG_DIR": str(tmp_path), "ARM_CLOUD_METADATA_URL":
-                   f"{simulator.url}/metadata/endpoints?api-version=2022-09-01"}
+    # This one request is made by urllib, which finds the simulator's authority here.
+    environment = {"AZURE_CONFIG_DIR": str(tmp_path), "SSL_CERT_FILE": simulator.authority_file,
+                   "ARM_CLOUD_METADATA_URL": simulator.variables["ARM_CLOUD_METADATA_URL"]}
     clouds = az("cloud", "list", **environment)
     assert simulator.url in [cloud["endpoints"]["resourceManager"].rstrip("/") for cloud in clouds]
 

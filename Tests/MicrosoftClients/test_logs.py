@@ -8,6 +8,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 from azure.core.exceptions import HttpResponseError
+from azure.mgmt.applicationinsights import ApplicationInsightsManagementClient
 from azure.monitor.query import LogsBatchQuery, LogsQueryClient, LogsQueryStatus
 
 
@@ -18,11 +19,16 @@ def logs(simulator, credential):
 
 
 @pytest.fixture(scope="module")
-def trace(simulator):
+def trace(simulator, clients):
     """A line of telemetry as the Application Insights SDKs send it; returns its text."""
     text = f"hello {uuid.uuid4().hex}"
-    connection = dict(
-        part.split("=", 1) for part in simulator.variables["SKLS_APPINSIGHTS_CONNECTION_STRING"].split(";") if part)
+    workspace = f"{simulator.group_id}/providers/Microsoft.OperationalInsights/workspaces/{simulator.workspace_name}"
+    component = ApplicationInsightsManagementClient(
+        subscription_id=simulator.subscription, **clients).components.create_or_update(
+        simulator.group, "telemetry", {
+            "location": simulator.location, "kind": "web", "application_type": "web",
+            "workspace_resource_id": workspace, "ingestion_mode": "LogAnalytics"})
+    connection = dict(part.split("=", 1) for part in component.connection_string.split(";") if part)
     item = {
         "name": "Microsoft.ApplicationInsights.Message", "time": datetime.now(timezone.utc).isoformat(),
         "iKey": connection["InstrumentationKey"], "tags": {"ai.cloud.role": "my-app"},
