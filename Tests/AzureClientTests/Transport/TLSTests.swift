@@ -55,6 +55,27 @@ import Testing
         }
     }
 
+    @Test func `what is for the platform around the machine is never asked of a proxy`() async throws {
+        try await ScriptedServer.run({ _ in .http("200 OK", "{}") }) { server in
+            try await ConnectProxy.run(to: server.port) { proxy in
+                let settings = settings(["http_proxy": "127.0.0.1:\(proxy.port)"])
+                for (bypasses, tunnels) in [(true, 0), (false, 1)] {
+                    var request = Sample.request()
+                    request.url = "http://no-such-host.invalid/metadata"
+                    request.bypassesProxy = bypasses
+                    try await Sample.withTransport(settings: settings) { [request] transport in
+                        do throws(AzureError) {
+                            #expect(try await transport.send(request, bearer: nil).status == 200 && !bypasses)
+                        } catch {
+                            #expect(bypasses && error.message.contains("no-such-host.invalid"), "\(error)")
+                        }
+                    }
+                    #expect(proxy.heads.withLockedValue { $0.count } == tunnels)
+                }
+            }
+        }
+    }
+
     @Test func `a server of an unknown authority gets nothing`() async throws {
         let authority = try TestCertificates.authority(serverName: "localhost")
         try await ScriptedServer.run(

@@ -27,7 +27,8 @@ struct AppServiceCredential: CredentialCandidate {
             operation: .fetchToken, resource: "\(scope.rawValue) of the site's identity",
             url: endpoint + (endpoint.contains("?") ? "&" : "?") + PercentEncoding.form(query),
             headers: ["x-identity-header": header.reveal(), "accept": "application/json"],
-            correlationID: correlationID, timeout: Self.timeout, bodyBound: .refuse(aboveBytes: 1 << 20),
+            bypassesProxy: true, correlationID: correlationID, timeout: Self.timeout,
+            bodyBound: .refuse(aboveBytes: 1 << 20),
             secrets: [header])
         let asked = transport.clock.now()
         let reply = try await transport.send(request, bearer: nil)
