@@ -116,21 +116,31 @@ struct DaemonCore: Sendable {
 
     func run(settings: AzureSettings) async throws {
         let azureHTTP = HTTPClients(settings.http)
-        let agentHTTP = DaemonCore.makeAgentHTTPClient()
         do {
-            try await run(settings: settings, azureHTTP: azureHTTP, agentHTTP: agentHTTP)
-            try await agentHTTP.shutdown()
+            let connection = try await AzureConnection(settings, clients: azureHTTP, logger: logger)
+            try await run(settings: settings, connection: connection)
             try await azureHTTP.shutdown()
         } catch {
             // The first error is the one worth telling; the clients only have to be shut down.
-            try? await agentHTTP.shutdown()
             try? await azureHTTP.shutdown()
             throw error
         }
     }
 
-    private func run(settings: AzureSettings, azureHTTP: HTTPClients, agentHTTP: HTTPClient) async throws {
-        let connection = try await AzureConnection(settings, clients: azureHTTP, logger: logger)
+    private func run(settings: AzureSettings, connection: AzureConnection) async throws {
+        let sites = settings.siteAddress ?? "https://site.\(connection.environment.siteSuffix)"
+        let agentHTTP = DaemonCore.makeAgentHTTPClient(settings.http, sites: sites)
+        do {
+            try await run(settings: settings, connection: connection, agentHTTP: agentHTTP)
+            try await agentHTTP.shutdown()
+        } catch {
+            // As above.
+            try? await agentHTTP.shutdown()
+            throw error
+        }
+    }
+
+    private func run(settings: AzureSettings, connection: AzureConnection, agentHTTP: HTTPClient) async throws {
         let designer = SiteDesigner(
             configuration: try settings.siteConfiguration, instance: store.instance, key: store.key,
             writer: String(boot, radix: 36))
@@ -157,8 +167,10 @@ struct DaemonCore: Sendable {
     }
 
     /// For agents: each open run holds a long poll, and a simulator has all sites behind one address, so the bound of connections per host is high.
-    private static func makeAgentHTTPClient() -> HTTPClient {
+    /// `sites`: an address like theirs, by which one proxy is chosen for all of them.
+    private static func makeAgentHTTPClient(_ settings: HTTPSettings, sites: String) -> HTTPClient {
         var configuration = HTTPClient.Configuration()
+        settings.apply(to: &configuration, reaching: sites)
         configuration.httpVersion = .http1Only
         configuration.redirectConfiguration = .disallow
         configuration.timeout = .init(connect: .seconds(10))

@@ -10,9 +10,10 @@ struct Serve: AsyncParsableCommand {
         discussion: """
             Serves Docker's API and the records API on a unix socket, and keeps Azure as the records say.
 
-            Without --simulator the daemon reads AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_SECRET, \
-            AZURE_SUBSCRIPTION_ID, SKLS_RESOURCE_GROUP, SKLS_LOCATION and SKLS_PLAN from the environment. The plan must be \
-            Elastic Premium or Dedicated; it bills whether sites run or not.
+            Without --simulator the daemon reads AZURE_SUBSCRIPTION_ID, SKLS_RESOURCE_GROUP, SKLS_LOCATION and SKLS_PLAN \
+            from the environment, and finds its credential as Azure's SDKs do: a secret or certificate in AZURE_*, a \
+            workload or managed identity, or az login. SKLS_CLOUD names another cloud. `skls doctor` checks all of it. \
+            The plan must be Elastic Premium or Dedicated; it bills whether sites run or not.
             """)
 
     @Flag(help: "Use a simulated Azure in this process; it ends with the daemon.")

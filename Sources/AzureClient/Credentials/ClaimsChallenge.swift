@@ -40,8 +40,8 @@ extension AzureReply {
     /// What a 401 demands of the next token, nil where it demands nothing or is not understood: a challenge with the
     /// error `insufficient_claims` and its claims in base 64.
     var claimsChallenge: ClaimsChallenge? {
-        for header in headers[canonicalForm: "www-authenticate"] {
-            for challenge in AuthenticationChallenge.parse(String(header)) ?? [] where challenge.scheme == "bearer" {
+        for header in headers["www-authenticate"] {
+            for challenge in AuthenticationChallenge.parse(header) ?? [] where challenge.scheme == "bearer" {
                 guard challenge.parameters["error"] == "insufficient_claims",
                     let claims = challenge.parameters["claims"].flatMap({ Base64.decoded($0) })
                 else { continue }

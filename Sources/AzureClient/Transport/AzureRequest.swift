@@ -23,6 +23,8 @@ struct AzureRequest: Sendable {
     var url: String
     var headers: HTTPHeaders = [:]
     var body: ByteBuffer?
+    /// Whether it is for the platform around this machine, which no proxy can ask in our place.
+    var bypassesProxy = false
     /// Whether a lost answer leaves an effect in doubt.
     var isWrite = false
     var correlationID: CorrelationID

@@ -73,7 +73,7 @@ package struct AzureTransport: Transport {
         await withTaskGroup(of: Result<AzureReply, TransportFailure>?.self) { group in
             group.addTask {
                 do {
-                    let response = try await clients.client(for: prepared.url).execute(
+                    let response = try await clients.client(for: request).execute(
                         prepared, deadline: .distantFuture)
                     let body = try await Self.collect(response.body, bound: request.bodyBound)
                     return .success(

@@ -1,4 +1,4 @@
-import AsyncHTTPClient
+package import AsyncHTTPClient
 import NIOCore
 import NIOHTTP1
 package import NIOSSL
@@ -27,6 +27,22 @@ package struct HTTPSettings: Sendable {
     }
 }
 
+extension HTTPSettings {
+    /// TLS 1.2 and above, to servers of the system's authorities and ours.
+    fileprivate var tls: TLSConfiguration {
+        var tls = TLSConfiguration.makeClientConfiguration()
+        tls.minimumTLSVersion = .tlsv12
+        if !authorities.isEmpty { tls.additionalTrustRoots = [.certificates(authorities)] }
+        return tls
+    }
+
+    /// Sets up a client that talks to one address only, such as that of all sites.
+    package func apply(to configuration: inout HTTPClient.Configuration, reaching url: String) {
+        configuration.tlsConfiguration = tls
+        configuration.proxy = proxies.proxy(for: url)?.clientSetting
+    }
+}
+
 /// The HTTP clients set up for Azure: one for direct connections and one for each proxy.
 ///
 /// A failed connection attempt fails its calls at once: the client's own retries wait 100 ms and more, and hide
@@ -40,23 +56,21 @@ package struct HTTPClients: Sendable {
     /// The caller shuts them down after the last call.
     package init(_ settings: HTTPSettings = HTTPSettings()) {
         rules = settings.proxies
-        let configuration = Self.configuration(authorities: settings.authorities)
+        let configuration = Self.configuration(settings)
         func client(_ configuration: HTTPClient.Configuration) -> HTTPClient {
             HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
         }
         direct = client(configuration)
         proxied = rules.servers.reduce(into: [:]) { clients, server in
             var configuration = configuration
-            configuration.proxy = .server(
-                host: server.host, port: server.port,
-                authorization: server.credentials.map { .basic(credentials: Self.base64($0)) })
+            configuration.proxy = server.clientSetting
             clients[server] = client(configuration)
         }
     }
 
-    /// The client that reaches a URL.
-    func client(for url: String) -> HTTPClient {
-        rules.proxy(for: url).flatMap { proxied[$0] } ?? direct
+    /// The client that a request goes by.
+    func client(for request: AzureRequest) -> HTTPClient {
+        request.bypassesProxy ? direct : rules.proxy(for: request.url).flatMap { proxied[$0] } ?? direct
     }
 
     /// - Throws: the first failure, after every client was told to end.
@@ -68,12 +82,9 @@ package struct HTTPClients: Sendable {
         if let failure { throw failure }
     }
 
-    private static func configuration(authorities: [NIOSSLCertificate]) -> HTTPClient.Configuration {
-        var tls = TLSConfiguration.makeClientConfiguration()
-        tls.minimumTLSVersion = .tlsv12
-        if !authorities.isEmpty { tls.additionalTrustRoots = [.certificates(authorities)] }
+    private static func configuration(_ settings: HTTPSettings) -> HTTPClient.Configuration {
         var configuration = HTTPClient.Configuration()
-        configuration.tlsConfiguration = tls
+        configuration.tlsConfiguration = settings.tls
         configuration.httpVersion = .http1Only
         configuration.redirectConfiguration = .disallow
         configuration.timeout = .init(connect: .seconds(10))
@@ -85,8 +96,12 @@ package struct HTTPClients: Sendable {
         configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 64
         return configuration
     }
+}
 
-    private static func base64(_ secret: Secret) -> String {
-        Base64.encoded(Array(secret.reveal().utf8))
+extension ProxyServer {
+    fileprivate var clientSetting: HTTPClient.Configuration.Proxy {
+        .server(
+            host: host, port: port,
+            authorization: credentials.map { .basic(credentials: Base64.encoded(Array($0.reveal().utf8))) })
     }
 }

@@ -1,5 +1,6 @@
 import NIOCore
 import NIOPosix
+import NIOSSL
 
 /// A server on loopback that does to each request what a script says, down to breaking the connection.
 final class ScriptedServer: Sendable {
@@ -23,9 +24,10 @@ final class ScriptedServer: Sendable {
 
     /// Runs the body with a server; the script gets the whole text of each request.
     static func run<Value>(
-        _ script: @escaping @Sendable (String) -> Action, _ body: (ScriptedServer) async throws -> Value
+        _ script: @escaping @Sendable (String) -> Action, tls: NIOSSLContext? = nil,
+        _ body: (ScriptedServer) async throws -> Value
     ) async throws -> Value {
-        let server = try await ScriptedServer(script)
+        let server = try await ScriptedServer(script, tls: tls)
         do {
             let value = try await body(server)
             try await server.listener.close()
@@ -36,10 +38,11 @@ final class ScriptedServer: Sendable {
         }
     }
 
-    private init(_ script: @escaping @Sendable (String) -> Action) async throws {
+    private init(_ script: @escaping @Sendable (String) -> Action, tls: NIOSSLContext?) async throws {
         listener = try await ServerBootstrap(group: .singletonMultiThreadedEventLoopGroup)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
+                    if let tls { try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: tls)) }
                     try channel.pipeline.syncOperations.addHandler(Handler(script))
                 }
             }

@@ -9,7 +9,8 @@ import Testing
 final class Installation: Sendable {
     let folder: String
     private let simulator: ChildProcess
-    private let azure: [String: String]
+    /// The variables by which the simulator is used.
+    let azure: [String: String]
     private let simulatorFolder: String
     private let daemon = NIOLockedValueBox<ChildProcess?>(nil)
     /// Called for each line that the daemon logs.

@@ -9,7 +9,6 @@ package struct CredentialSettings: Sendable {
     private var clientID: String?
     private var clientSecret: Secret?
     private var certificatePath: String?
-    private var certificatePassword: Secret?
     private var tokenFile: String?
     private var identityEndpoint: String?
     private var identityHeader: Secret?
@@ -27,7 +26,11 @@ package struct CredentialSettings: Sendable {
         clientID = value("AZURE_CLIENT_ID")
         clientSecret = value("AZURE_CLIENT_SECRET").map { Secret($0) }
         certificatePath = value("AZURE_CLIENT_CERTIFICATE_PATH")
-        certificatePassword = value("AZURE_CLIENT_CERTIFICATE_PASSWORD").map { Secret($0) }
+        if certificatePath != nil, clientSecret == nil, value("AZURE_CLIENT_CERTIFICATE_PASSWORD") != nil {
+            faults.append(
+                "AZURE_CLIENT_CERTIFICATE_PASSWORD is set, but encrypted keys are not supported: write the key "
+                    + "without a password")
+        }
         tokenFile = value("AZURE_FEDERATED_TOKEN_FILE")
         identityEndpoint = value("IDENTITY_ENDPOINT")
         identityHeader = value("IDENTITY_HEADER").map { Secret($0) }

@@ -6,7 +6,7 @@ struct AppServiceCredential: CredentialCandidate {
     static let timeout = Duration.seconds(30)
 
     let kind = CredentialKind.managedIdentity
-    /// `IDENTITY_ENDPOINT`: an address on this machine or its link, with its path.
+    /// `IDENTITY_ENDPOINT`: an address on this machine or its link, with its path and without a query.
     let endpoint: String
     /// `IDENTITY_HEADER`: proves that the request comes from within the site.
     let header: Secret
@@ -25,9 +25,10 @@ struct AppServiceCredential: CredentialCandidate {
         }
         let request = AzureRequest(
             operation: .fetchToken, resource: "\(scope.rawValue) of the site's identity",
-            url: endpoint + (endpoint.contains("?") ? "&" : "?") + PercentEncoding.form(query),
+            url: "\(endpoint)?\(PercentEncoding.form(query))",
             headers: ["x-identity-header": header.reveal(), "accept": "application/json"],
-            correlationID: correlationID, timeout: Self.timeout, bodyBound: .refuse(aboveBytes: 1 << 20),
+            bypassesProxy: true, correlationID: correlationID, timeout: Self.timeout,
+            bodyBound: .refuse(aboveBytes: 1 << 20),
             secrets: [header])
         let asked = transport.clock.now()
         let reply = try await transport.send(request, bearer: nil)

@@ -94,7 +94,8 @@ struct InstanceMetadataCredential: CredentialCandidate {
         return AzureRequest(
             operation: .fetchToken, resource: "\(scope.rawValue) of the machine's identity",
             url: "\(url)?\(PercentEncoding.form(query))", headers: ["metadata": "true", "accept": "application/json"],
-            correlationID: correlationID, timeout: Self.timeout, bodyBound: .refuse(aboveBytes: 1 << 20))
+            bypassesProxy: true, correlationID: correlationID, timeout: Self.timeout,
+            bodyBound: .refuse(aboveBytes: 1 << 20))
     }
 
     /// Why the service is not there, nil if anything answers. Without the header `Metadata` the service refuses at
@@ -103,8 +104,8 @@ struct InstanceMetadataCredential: CredentialCandidate {
         _ scope: TokenScope, _ correlationID: CorrelationID
     ) async throws(AzureError) -> String? {
         let probe = AzureRequest(
-            operation: .fetchToken, resource: "the machine's identity service", url: url, correlationID: correlationID,
-            timeout: Self.probeTimeout, bodyBound: .refuse(aboveBytes: 1 << 20))
+            operation: .fetchToken, resource: "the machine's identity service", url: url, bypassesProxy: true,
+            correlationID: correlationID, timeout: Self.probeTimeout, bodyBound: .refuse(aboveBytes: 1 << 20))
         do throws(AzureError) {
             let reply = try await transport.send(probe, bearer: nil)
             return Self.absence(AzureError(reply, to: probe, clock: transport.clock))
