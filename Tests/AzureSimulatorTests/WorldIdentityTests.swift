@@ -144,6 +144,7 @@ import X509
         }
         let token = json(try login(key, thumbprint: thumbprint)).string("access_token")
         #expect(isAccepted(token, by: &script))
+        #expect(try login(key, thumbprint: thumbprint + "=").status == 200)
         #expect(try codes(login(strangeKey, thumbprint: thumbprint)) == [700027])
         #expect(try codes(login(key, thumbprint: "nosuch")) == [700027])
         #expect(try codes(login(key, thumbprint: thumbprint, audience: "/other")) == [700023])
