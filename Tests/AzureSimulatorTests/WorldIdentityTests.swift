@@ -1,3 +1,4 @@
+import Crypto
 import CryptoExtras
 import Foundation
 import SwiftASN1
@@ -118,6 +119,20 @@ import X509
         let claims = String(decoding: try #require(Base64URL.decode(parts[1])), as: UTF8.self)
         parts[1] = Base64URL.encode(Array(claims.replacing("\"ver\":\"1.0\"", with: "\"ver\":\"1.1\"").utf8))
         #expect(!isAccepted(parts.joined(separator: "."), by: &script))
+    }
+
+    @Test func `the cache of checked tokens is bounded and keeps what it holds`() {
+        var cache = TokenCache()
+        func digest(_ number: Int) -> SHA256Digest { SHA256.hash(data: Array("\(number)".utf8)) }
+        let entry = TokenCache.Entry(
+            principal: Principal(clientID: "c", objectID: "o"), audience: "a", notBefore: WorldScript.start,
+            end: WorldScript.start)
+        for number in 0..<TokenCache.limit { cache[digest(number)] = entry }
+        cache[digest(0)] = entry
+        #expect(cache[digest(TokenCache.limit - 1)] != nil)
+        cache[digest(TokenCache.limit)] = entry
+        #expect(cache[digest(0)] == nil)
+        #expect(cache[digest(TokenCache.limit)] != nil)
     }
 
     // MARK: Assertions
