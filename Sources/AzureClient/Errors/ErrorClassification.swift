@@ -54,6 +54,16 @@ enum ErrorClassification {
         }
     }
 
+    /// What kind of failure an operation ended with that Azure had taken. It carries codes but no status of its own.
+    static func code(ofFailedOperation body: ErrorBody) -> AzureError.Code {
+        if body.codes.isEmpty { return .serverFault }
+        // What it could not find is something that it refers to.
+        let code = body.codes.lazy.compactMap { known[$0.lowercased()] }.first.map {
+            $0 == .notFound ? .scopeNotFound : $0
+        }
+        return code ?? conflict(body, nil) ?? .other
+    }
+
     private static func conflict(_ body: ErrorBody, _ fromCodes: AzureError.Code?) -> AzureError.Code? {
         if let fromCodes = notMissing(fromCodes) { return fromCodes }
         let message = body.message.lowercased()

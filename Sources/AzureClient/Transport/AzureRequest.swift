@@ -29,6 +29,7 @@ struct AzureRequest: Sendable {
     /// The bound on the whole exchange, connection and body included.
     var timeout: Duration
     var bodyBound = BodyBound.refuse(aboveBytes: standardBodyBytes)
+    var priority = RequestPriority.user
     /// What has to be blanked if a reply echoes it.
     var secrets: [Secret] = []
 }

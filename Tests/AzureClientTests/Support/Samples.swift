@@ -1,5 +1,6 @@
 import AsyncHTTPClient
 import Logging
+import NIOConcurrencyHelpers
 import NIOCore
 import NIOHTTP1
 
@@ -49,6 +50,22 @@ enum Sample {
         AzureClient(
             environment: try environment(), scope: try scope(),
             credential: credential ?? CountingCredential(now: transport.clock.now), sending: transport)
+    }
+
+    /// A client whose time passes only by its own waits, which are noted.
+    static func client(
+        _ transport: ScriptedTransport, waits: NIOLockedValueBox<[Duration]>, rates: RequestRates = .unlimited
+    ) throws -> AzureClient {
+        let pacing = Pacing(
+            pause: { wait in
+                try Task.checkCancellation()
+                waits.withLockedValue { $0.append(wait) }
+                transport.advance(by: wait)
+            }, jitter: { 0 })
+        return AzureClient(
+            environment: try environment(), scope: try scope(),
+            credential: CountingCredential(lifetime: .seconds(86_400), now: transport.clock.now), sending: transport,
+            rates: rates, pacing: pacing)
     }
 
     /// The request of a call, for what is judged without a client.
