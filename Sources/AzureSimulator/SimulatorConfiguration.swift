@@ -56,6 +56,8 @@ package struct SimulatorConfiguration: Sendable {
     package var busybox = "/bin/busybox"
     /// When the front end cuts a response. Azure's limit is 230 s (Azure docs, functions-scale, read 2026-02).
     package var responseLimit = Duration.seconds(230)
+    /// How Microsoft.Web behaves, and its further plans and environments.
+    package var web = WebSettings()
     /// Seed of all identifiers that are drawn; random unless it is set.
     package var seed: UInt64?
 

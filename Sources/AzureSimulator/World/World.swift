@@ -11,6 +11,12 @@ struct World: Sendable {
     var hosts: [String: SiteKey] = [:]
     /// Plans by group and name in lower case.
     var plans: [String: Plan] = [:]
+    /// Sites that are not as they are for good; see `Site.Visibility`.
+    var unsettledSites: Set<SiteKey> = []
+    /// Writes that are under way or lately ended, in the order of their beginning.
+    var webOperations: [WebOperation] = []
+    var deletedSites: [DeletedSite] = []
+    let environments: [ManagedEnvironment]
     var subscription: SubscriptionState
     var storage = StorageState()
     /// By group and name in lower case, see `identityKey`.
@@ -50,8 +56,14 @@ struct World: Sendable {
         verificationID = random.hex(64).uppercased()
         servicePrincipalID = random.guid()
         machinePrincipal = Principal(clientID: random.guid(), objectID: random.guid())
+        environments = Self.managedEnvironments(of: settings)
         let group = settings.resourceGroups.first ?? "skls"
         plans[Self.planKey(group: group, name: settings.planName)] = Plan(name: settings.planName, group: group)
+        for plan in settings.web.plans {
+            let group = plan.group ?? group
+            plans[Self.planKey(group: group, name: plan.name)] = Plan(
+                name: plan.name, group: group, sku: PlanSKU(sent: plan.sku) ?? PlanSKU(name: plan.sku))
+        }
         resetGraphMirror()
     }
 
@@ -74,6 +86,7 @@ struct World: Sendable {
     private mutating func request(_ id: RequestID, _ request: ControlRequest, at now: Instant) {
         replyTime = nil
         faults.beginStep()
+        settleWeb(at: now)
         var reply = answer(request, at: now)
         reply.faults = faults.struck.map(\.rawValue)
         if faults.struck.contains(.resetBefore) || faults.struck.contains(.resetAfter) {
@@ -101,6 +114,4 @@ struct World: Sendable {
             return AzureErrorBody.resourceManager(404, "NotFound", "The simulated Azure has nothing at this address.")
         }
     }
-
-    static func planKey(group: String, name: String) -> String { "\(group)/\(name)".lowercased() }
 }

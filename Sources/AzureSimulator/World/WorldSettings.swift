@@ -18,6 +18,8 @@ struct WorldSettings: Sendable {
     var pageSize = 100
     /// What Azure's own durations are multiplied by: 0 is an Azure without delays, 1 the real one.
     var latencyScale = 0.0
+    /// How Microsoft.Web behaves.
+    var web = WebSettings()
     /// What fails, and when.
     var faults = FaultPlan()
     /// Namespaces of providers that the subscription is not registered for at the start.

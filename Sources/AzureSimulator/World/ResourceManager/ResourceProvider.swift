@@ -11,8 +11,11 @@ struct ResourceProvider: Sendable {
     /// Every simulated provider.
     static let all: [ResourceProvider] = [
         ResourceProvider(
-            namespace: "Microsoft.Web", types: ["sites", "serverfarms"], versions: World.webVersions,
+            namespace: "Microsoft.Web", types: World.webTypes, versions: World.webVersions,
             answer: { world, call, now in world.answerWeb(call, at: now) }),
+        ResourceProvider(
+            namespace: "Microsoft.App", types: ["managedEnvironments"], versions: World.appVersions,
+            answer: { world, call, _ in world.answerContainerApps(call) }),
         // Answered by Resource Manager itself, see `answerResources`; here for the list of providers.
         ResourceProvider(
             namespace: "Microsoft.Resources", types: ["tags", "resourceGroups", "subscriptions"],

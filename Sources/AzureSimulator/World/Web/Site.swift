@@ -4,23 +4,54 @@ struct Site: Sendable, Codable {
     var name: String
     var group: String
     var hostName: String
+    /// The host of Kudu; nil on Container Apps, which have none.
+    var scmHostName: String?
+    /// Empty on Container Apps.
     var planName: String
     var planGroup: String
+    /// The Container Apps environment in place of a plan.
+    var environmentID: String?
+    /// As it was sent; what is shown is recomputed.
     var kind: String
     var tags: [JSON.Member] = []
-    var identity: JSON?
-    /// Members of `properties` that the client sent and that are kept, but not interpreted.
-    var httpsOnly = false
-    var publicNetworkAccess = "Enabled"
-    var clientAffinityEnabled = false
+    var identity: SiteIdentity?
+    /// Members of `properties` that the client may set and that are kept as they are: `SiteRequest.keptProperties`.
+    var properties: [JSON.Member] = []
     /// `siteConfig` without the settings: members that a PUT leaves out keep their value.
     var siteConfig: [JSON.Member] = []
     var appSettings: [AppSetting] = []
+    /// Other configurations by their path below `config`, in lower case; see `SiteDocument`.
+    var documents: [String: JSON] = [:]
+    /// What the platform made up for settings that it adds, by name: they keep their value when they are added again.
+    var platformValues: [String: String] = [:]
+    var publishingPassword = ""
     var state = "Running"
+    var created: Instant
     var lastModified: Instant
+    var visibility = Visibility()
     var container = SiteContainer()
 
+    /// What is not yet, or no more, as it should be.
+    struct Visibility: Sendable, Codable {
+        /// Until then GET answers 404 and lists do not show the site.
+        var hiddenUntil: Instant?
+        /// Until then GET answers 204: Container Apps still build the app.
+        var buildingUntil: Instant?
+        /// The site is deleted; until then it holds its name and stands in lists.
+        var deletedUntil: Instant?
+        /// How GET showed the site before its last change, and until when a fault may show that again.
+        var before: JSON?
+        var beforeUntil: Instant?
+
+        /// The next time at which something of this changes.
+        var next: Instant? { [hiddenUntil, buildingUntil, deletedUntil, beforeUntil].compactMap(\.self).min() }
+    }
+
     var key: SiteKey { SiteKey(name) }
+    var planKey: String { World.planKey(group: planGroup, name: planName) }
+    var isOnContainerApps: Bool { environmentID != nil }
+    /// Whether the site is deleted and only holds its name.
+    var isDeleted: Bool { visibility.deletedUntil != nil }
 
     /// `DOCKER|image`, or what else was sent.
     var linuxFxVersion: String { config("linuxFxVersion")?.string ?? "" }
@@ -32,9 +63,18 @@ struct Site: Sendable, Codable {
         return ImageReference(version.dropFirst(7))
     }
 
-    func config(_ name: String) -> JSON? {
-        siteConfig.first { $0.name.lowercased() == name.lowercased() }?.value
+    /// Azure recomputes the kind: `container` stays only with an image (a recorded creation of 2022-07 sent
+    /// `functionapp,linux,container` with a language stack and got `functionapp,linux`).
+    func shownKind(isLinux: Bool) -> String {
+        let sent = Set(kind.lowercased().split(separator: ",").map(String.init))
+        let base = sent.contains("functionapp") ? "functionapp" : "app"
+        if isOnContainerApps { return base + ",linux,container,azurecontainerapps" }
+        return base + (isLinux ? ",linux" : "") + (sent.contains("container") && image != nil ? ",container" : "")
     }
+
+    func config(_ name: String) -> JSON? { siteConfig.value(of: name) }
+
+    func property(_ name: String) -> JSON? { properties.value(of: name) }
 
     func setting(_ name: String) -> String? { appSettings.first { $0.name == name }?.value }
 
@@ -42,54 +82,30 @@ struct Site: Sendable, Codable {
     func seconds(_ name: String, within range: ClosedRange<Int>) -> Duration? {
         setting(name).flatMap { Int($0) }.flatMap { range.contains($0) ? .seconds($0) : nil }
     }
-}
 
-/// A site's container. Exits of its states:
-/// - nothing: the site is created, or started again → starting, or waiting if the image cannot be pulled;
-/// - starting: answers the ping → serving; exits, or the start limit passes → waiting; replaced or deleted → nothing;
-/// - serving: exits → starting or waiting; a changed site → starting beside it, which takes its place when it is ready;
-/// - waiting: `retryAt` → starting.
-struct SiteContainer: Sendable {
-    struct Starting: Sendable {
-        var instance: InstanceID
-        /// When the start has failed.
-        var deadline: Instant
+    /// What a container is made from: it restarts when this changes, and not for tags (Azure docs, configure-common and
+    /// configure-connect-to-azure-storage, read 2026-02).
+    var containerInputs: ContainerInputs {
+        ContainerInputs(settings: appSettings, config: siteConfig, mounts: documents["azurestorageaccounts"])
     }
 
-    struct Serving: Sendable {
-        var instance: InstanceID
-        var since: Instant
+    struct ContainerInputs: Equatable, Sendable {
+        var settings: [AppSetting]
+        var config: [JSON.Member]
+        var mounts: JSON?
     }
-
-    var starting: Starting?
-    var serving: Serving?
-    /// When a failed start is tried again.
-    var retryAt: Instant?
-    /// Starts that failed in a row.
-    var failures = 0
-    /// How often a container was started; part of the names in its log.
-    var starts = 0
-    /// Requests that wait for the start.
-    var held: [RequestID] = []
-    var log = ContainerLog()
 }
 
-/// An App Service plan of the Elastic Premium tier.
-struct Plan: Sendable, Codable {
-    var name: String
-    var group: String
-}
+extension [JSON.Member] {
+    /// The value of a member, without regard to the case of its name.
+    func value(of name: String) -> JSON? { first { $0.name.lowercased() == name.lowercased() }?.value }
 
-/// The last 256 KiB of a container log. Azure keeps more (files of several MiB); the bound is ours.
-struct ContainerLog: Sendable {
-    static let limitBytes = 256 * 1_024
-    private var bytes: [UInt8] = []
-
-    mutating func append(_ more: some Sequence<UInt8>) {
-        bytes.append(contentsOf: more)
-        // Dropping a quarter at a time keeps the cost per byte constant.
-        if bytes.count > Self.limitBytes + Self.limitBytes / 4 { bytes.removeFirst(bytes.count - Self.limitBytes) }
+    /// Replaces a member's value, or adds the member.
+    mutating func set(_ name: String, _ value: JSON) {
+        if let index = firstIndex(where: { $0.name.lowercased() == name.lowercased() }) {
+            self[index].value = value
+        } else {
+            append(JSON.Member(name: name, value: value))
+        }
     }
-
-    var tail: ArraySlice<UInt8> { bytes.suffix(Self.limitBytes) }
 }

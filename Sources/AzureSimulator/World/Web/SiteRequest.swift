@@ -1,5 +1,10 @@
-/// The body of a site PUT, checked.
+/// The body of a PUT or PATCH of a site, checked.
 struct SiteRequest: Sendable {
+    /// A PATCH needs no location, and keeps the tags if it has none.
+    enum Verb: Sendable {
+        case put, patch
+    }
+
     struct PlanReference: Sendable {
         /// Nil if the plan was named without an id; then it is in the site's group.
         var group: String?
@@ -11,27 +16,97 @@ struct SiteRequest: Sendable {
         var reply: Reply
     }
 
+    var verb: Verb
     var name: String
-    var kind: String
-    var tags: [JSON.Member]
+    /// Nil keeps the kind.
+    var kind: String?
+    /// Nil keeps the tags; else they are replaced as a whole.
+    var tags: [JSON.Member]?
     var identity: JSON?
     var plan: PlanReference?
+    /// The resource id of a Container Apps environment.
+    var environmentID: String?
     var properties: JSON
     /// Nil if the body holds none: then the site keeps its own.
     var appSettings: [AppSetting]?
 
-    static func read(_ body: [UInt8], name: String, settings: WorldSettings) -> Result<SiteRequest, Refusal> {
-        do throws(Refusal) { return .success(try SiteRequest(body, name: name, settings: settings)) } catch {
-            return .failure(error)
+    /// - Throws: the reply that says what is wrong.
+    init(_ verb: Verb, _ body: [UInt8], name: String, settings: WorldSettings) throws(Refusal) {
+        let resource = try Self.object(body)
+        if verb == .put { try Self.checkLocation(of: resource, type: "Microsoft.Web/sites", settings: settings) }
+        guard Self.isValidName(name) else { throw Self.parameter("name") }
+        self.verb = verb
+        self.name = name
+        kind = resource["kind"]?.string
+        let tagged = try Self.tags(resource["tags"])
+        tags = verb == .put ? tagged : resource["tags"].flatMap { $0.isNull ? nil : tagged }
+        identity = resource["identity"].flatMap { $0.isNull ? nil : $0 }
+        properties = resource["properties"] ?? [:]
+        guard properties.members != nil else { throw Self.content("'properties' is not an object") }
+        plan = try Self.plan(properties["serverFarmId"])
+        environmentID = properties["managedEnvironmentId"]?.string.flatMap { $0.isEmpty ? nil : $0 }
+        if let config = properties["siteConfig"], !config.isNull {
+            guard config.members != nil else { throw Self.content("'siteConfig' is not an object") }
+            try Self.checkConfig(config)
+            appSettings = try Self.appSettings(config["appSettings"])
         }
     }
 
-    private init(_ body: [UInt8], name: String, settings: WorldSettings) throws(Refusal) {
-        let resource: JSON
-        do throws(JSON.SyntaxError) { resource = try JSON(parsing: body) } catch {
+    /// Puts what the request says into a site: tags as a whole, configuration member by member, settings as a whole.
+    func apply(to site: inout Site) {
+        site.name = name
+        if let kind { site.kind = kind }
+        if let tags { site.tags = tags }
+        for name in Self.keptProperties {
+            if let value = properties[name], !value.isNull { site.properties.set(name, value) }
+        }
+        if let config = properties["siteConfig"] { Self.merge(config, into: &site) }
+        if let appSettings { site.appSettings = appSettings }
+    }
+
+    /// Merges a `siteConfig` into a site's: null and absent members keep their value. Settings are the caller's.
+    static func merge(_ config: JSON, into site: inout Site) {
+        for member in config.members ?? [] where !member.value.isNull {
+            switch member.name.lowercased() {
+            case "appsettings", "metadata": break
+            case "azurestorageaccounts": site.documents["azurestorageaccounts"] = member.value
+            case "connectionstrings":
+                let strings = (member.value.array ?? []).map { one -> JSON.Member in
+                    .init(
+                        name: one["name"]?.string ?? "",
+                        value: ["value": one["connectionString"] ?? "", "type": one["type"] ?? "Custom"])
+                }
+                site.documents["connectionstrings"] = .object(strings)
+            default: site.siteConfig.set(member.name, member.value)
+            }
+        }
+    }
+
+    /// Members of `properties` that a client may set and that come back as they were sent (REST specification
+    /// 2025-03-01).
+    static let keptProperties = [
+        "httpsOnly", "clientAffinityEnabled", "clientAffinityProxyEnabled", "publicNetworkAccess", "clientCertEnabled",
+        "clientCertMode", "clientCertExclusionPaths", "hostNamesDisabled", "containerSize", "dailyMemoryTimeQuota",
+        "redundancyMode", "virtualNetworkSubnetId", "vnetRouteAllEnabled", "vnetImagePullEnabled",
+        "vnetContentShareEnabled", "vnetBackupRestoreEnabled", "outboundVnetRouting", "storageAccountRequired",
+        "keyVaultReferenceIdentity", "autoGeneratedDomainNameLabelScope", "endToEndEncryptionEnabled", "ipMode",
+        "sshEnabled", "scmSiteAlsoStopped", "dnsConfiguration", "daprConfig", "workloadProfileName", "resourceConfig",
+        "functionAppConfig",
+    ]
+
+    // MARK: Parts
+
+    /// A body that is a JSON object.
+    static func object(_ body: [UInt8]) throws(Refusal) -> JSON {
+        let value: JSON
+        do throws(JSON.SyntaxError) { value = try JSON(parsing: body) } catch {
             throw Self.content("\(error.message) at offset \(error.offset)")
         }
-        guard resource.members != nil else { throw Self.content("the body is not an object") }
+        guard value.members != nil else { throw Self.content("the body is not an object") }
+        return value
+    }
+
+    static func checkLocation(of resource: JSON, type: String, settings: WorldSettings) throws(Refusal) {
         guard let location = resource["location"]?.string, !location.isEmpty else {
             throw Refusal(
                 reply: AzureErrorBody.resourceManager(
@@ -41,49 +116,17 @@ struct SiteRequest: Sendable {
             throw Refusal(
                 reply: AzureErrorBody.resourceManager(
                     400, "LocationNotAvailableForResourceType",
-                    "The provided location '\(location)' is not available for resource type 'Microsoft.Web/sites'. "
+                    "The provided location '\(location)' is not available for resource type '\(type)'. "
                         + "List of available regions for the resource type is '\(settings.location)'."))
         }
-        guard Self.isValidName(name) else { throw Self.parameter("name") }
-        self.name = name
-        kind = resource["kind"]?.string ?? "app"
-        tags = try Self.tags(resource["tags"])
-        identity = resource["identity"].flatMap { $0.isNull ? nil : $0 }
-        properties = resource["properties"] ?? [:]
-        guard properties.members != nil else { throw Self.content("'properties' is not an object") }
-        plan = try Self.plan(properties["serverFarmId"])
-        appSettings = try Self.appSettings(properties["siteConfig"]?["appSettings"])
-        if let config = properties["siteConfig"], !config.isNull, config.members == nil {
-            throw Self.content("'siteConfig' is not an object")
-        }
-        if let version = properties["siteConfig"]?["linuxFxVersion"]?.string, !version.isEmpty {
-            // Docker images only: other runtimes are not simulated.
-            let isDocker = version.lowercased().hasPrefix("docker|")
-            guard isDocker, ImageReference(version.dropFirst(7)) != nil else { throw Self.parameter("LinuxFxVersion") }
-        }
     }
 
-    /// Puts what the request says into a site: tags as a whole, configuration member by member, settings as a whole.
-    func apply(to site: inout Site) {
-        site.name = name
-        site.kind = kind
-        site.tags = tags
-        if let identity { site.identity = identity }
-        if case .bool(let value) = properties["httpsOnly"] { site.httpsOnly = value }
-        if case .bool(let value) = properties["clientAffinityEnabled"] { site.clientAffinityEnabled = value }
-        if let access = properties["publicNetworkAccess"]?.string { site.publicNetworkAccess = access }
-        for member in properties["siteConfig"]?.members ?? [] where member.name.lowercased() != "appsettings" {
-            if member.value.isNull { continue }
-            if let index = site.siteConfig.firstIndex(where: { $0.name.lowercased() == member.name.lowercased() }) {
-                site.siteConfig[index].value = member.value
-            } else {
-                site.siteConfig.append(member)
-            }
-        }
-        if let appSettings { site.appSettings = appSettings }
+    /// An image must be a reference. Other runtimes are taken, and never start: they are not simulated. The command
+    /// line writes a blank to take the image away.
+    static func checkConfig(_ config: JSON) throws(Refusal) {
+        guard let version = config["linuxFxVersion"]?.string, version.lowercased().hasPrefix("docker|") else { return }
+        guard ImageReference(version.dropFirst(7)) != nil else { throw parameter("LinuxFxVersion") }
     }
-
-    // MARK: Parts
 
     /// 2 to 60 letters, digits and hyphens, no hyphen at the ends (Azure docs, resource-name-rules, read 2026-02).
     static func isValidName(_ name: String) -> Bool {
@@ -99,7 +142,7 @@ struct SiteRequest: Sendable {
 
     /// At most 50 tags, names to 512 and values to 256 characters, names without regard to case
     /// (Azure docs, tag-resources, read 2026-02). The error codes are guesses.
-    private static func tags(_ value: JSON?) throws(Refusal) -> [JSON.Member] {
+    static func tags(_ value: JSON?) throws(Refusal) -> [JSON.Member] {
         guard let value, !value.isNull else { return [] }
         guard let members = value.members else { throw content("'tags' is not an object") }
         if members.count > 50 {
@@ -133,7 +176,7 @@ struct SiteRequest: Sendable {
     }
 
     /// An array replaces all settings. Of two with one name the last counts (guess).
-    private static func appSettings(_ value: JSON?) throws(Refusal) -> [AppSetting]? {
+    static func appSettings(_ value: JSON?) throws(Refusal) -> [AppSetting]? {
         guard let value, !value.isNull else { return nil }
         guard let elements = value.array else { throw content("'appSettings' is not an array") }
         var settings: [AppSetting] = []
@@ -154,7 +197,7 @@ struct SiteRequest: Sendable {
     }
 
     /// On Linux: letters, digits, periods and underscores (Azure docs, configure-common, read 2026-02).
-    private static func isValidSettingName(_ name: String) -> Bool {
+    static func isValidSettingName(_ name: String) -> Bool {
         !name.isEmpty
             && name.utf8.allSatisfy {
                 (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0)
@@ -165,14 +208,14 @@ struct SiteRequest: Sendable {
 
     // MARK: Refusals
 
-    private static func content(_ text: String) -> Refusal {
+    static func content(_ text: String) -> Refusal {
         Refusal(
             reply: AzureErrorBody.resourceManager(
                 400, "InvalidRequestContent",
                 "The request content was invalid and could not be deserialized: '\(text)'."))
     }
 
-    private static func parameter(_ name: String) -> Refusal {
+    static func parameter(_ name: String) -> Refusal {
         Refusal(
             reply: AzureErrorBody.web(
                 400, "BadRequest", extended: "51021", "The parameter {0} has an invalid value.", [name]))

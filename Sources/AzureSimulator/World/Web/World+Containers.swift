@@ -6,13 +6,15 @@ extension World {
     /// Starts a container for the site's present image and settings. A container that serves goes on until the new one
     /// is ready: a changed site has no gap.
     mutating func startContainer(of key: SiteKey, at now: Instant) {
-        guard let site = sites[key], !isShuttingDown else { return }
+        guard let site = sites[key], site.state == "Running", !site.isDeleted, !isShuttingDown else { return }
         if let starting = site.container.starting {
             stop(starting.instance, grace: .zero)
             sites[key]?.container.starting = nil
         }
         sites[key]?.container.retryAt = nil
         guard let image = site.image else { return }
+        // Consumption takes containers and never starts them (MicrosoftDocs/azure-docs 63657 and 81696).
+        if plan(of: site)?.sku.isConsumption == true { return }
         log(key, "INFO ", "Pulling image: \(image)", at: now)
         guard let base = baseRoot(of: image) else {
             log(
@@ -54,10 +56,10 @@ extension World {
             variables.append(setting)
             variables.append(AppSetting(name: "APPSETTING_\(setting.name)", value: setting.value))
         }
-        let webSpace = "\(site.group)-\(settings.displayLocation.replacing(" ", with: ""))webspace-Linux"
         let platform = [
             ("WEBSITE_SITE_NAME", site.name), ("WEBSITE_HOSTNAME", site.hostName),
-            ("WEBSITE_RESOURCE_GROUP", site.group), ("WEBSITE_OWNER_NAME", "\(settings.subscriptionID)+\(webSpace)"),
+            ("WEBSITE_RESOURCE_GROUP", site.group),
+            ("WEBSITE_OWNER_NAME", "\(settings.subscriptionID)+\(webSpace(of: site.group))"),
             ("WEBSITE_INSTANCE_ID", workerID), ("REGION_NAME", settings.displayLocation), ("HOME", "/home"),
             ("PORT", site.setting("WEBSITES_PORT") ?? "80"),
             ("IDENTITY_ENDPOINT", "http://localhost:8081/msi/token"), ("IDENTITY_HEADER", random.guid()),
@@ -177,13 +179,13 @@ extension World {
         }
     }
 
-    /// Stops every container of a site that is deleted; requests that wait for one learn that the site is gone.
-    mutating func stopContainers(of key: SiteKey) {
+    /// Stops every container of a site that is deleted or stopped; requests that wait for one get the page.
+    mutating func stopContainers(of key: SiteKey, page: Reply) {
         guard let site = sites[key] else { return }
         // A container that never was ready has no request under way: it needs no time to end.
         if let starting = site.container.starting { stop(starting.instance, grace: .zero) }
         if let serving = site.container.serving { stop(serving.instance, grace: stopLimit(of: site)) }
-        for request in site.container.held { effects.append(.reply(request, FrontEndPage.notFound)) }
+        for request in site.container.held { effects.append(.reply(request, page)) }
         sites[key]?.container.starting = nil
         sites[key]?.container.serving = nil
         sites[key]?.container.retryAt = nil
@@ -198,7 +200,7 @@ extension World {
                 effects.append(.reply(request, FrontEndPage.serviceUnavailable))
             }
             sites[key]?.container.held = []
-            stopContainers(of: key)
+            stopContainers(of: key, page: FrontEndPage.serviceUnavailable)
         }
     }
 

@@ -1,196 +1,163 @@
-// Microsoft.Web/sites and /serverfarms, the operations that a Function App with a container needs.
+// Microsoft.Web/sites: a site as a whole.
 
 extension World {
-    /// Versions of Microsoft.Web that are answered, all alike.
-    static let webVersions = [
-        "2021-02-01", "2021-03-01", "2022-03-01", "2022-09-01", "2023-01-01", "2023-12-01", "2024-04-01", "2024-11-01",
-        "2025-03-01",
-    ]
-
-    mutating func answerWeb(_ call: ResourceCall, at now: Instant) -> Reply {
-        let type = call.path.segments[0].lowercased()
-        guard let group = call.path.group, let name = call.path.name else {
-            return type == "sites" && call.path.name == nil && call.method == "GET"
-                ? listSites(call) : call.methodNotAllowed
-        }
-        switch (type, call.path.suffix, call.method) {
-        case ("sites", "", "GET"): return getSite(name, group: group)
-        case ("sites", "", "PUT"): return putSite(name, group: group, body: call.body, at: now)
-        case ("sites", "", "DELETE"):
-            let deletesPlan = call.parameter("deleteEmptyServerFarm")?.lowercased() != "false"
-            return deleteSite(name, group: group, deletesEmptyPlan: deletesPlan)
-        case ("sites", "containerlogs", "POST"): return containerLogs(name, group: group)
-        case ("sites", "config/appsettings/list", "POST"): return appSettings(name, group: group)
-        case ("serverfarms", "", "GET"): return getPlan(name, group: group)
-        default: return call.methodNotAllowed
-        }
-    }
-
-    func getSite(_ name: String, group: String) -> Reply {
-        guard let site = site(name, group: group) else { return siteNotFound(name, group: group) }
-        return .json(200, resource(site))
-    }
-
-    /// The site if it is in this group; the case of both names does not matter.
-    private func site(_ name: String, group: String) -> Site? {
-        guard let site = sites[SiteKey(name)], site.group.lowercased() == group.lowercased() else { return nil }
+    /// A site of this group that can be seen; the case of both names does not matter.
+    func site(_ name: String, group: String) -> Site? {
+        guard let site = sites[SiteKey(name)], site.group.lowercased() == group.lowercased(), !site.isDeleted,
+            site.visibility.hiddenUntil == nil
+        else { return nil }
         return site
     }
 
-    private func siteNotFound(_ name: String, group: String) -> Reply {
-        notFound("Microsoft.Web/sites/\(name)", group: group)
-    }
+    func siteNotFound(_ name: String, group: String) -> Reply { notFound("Microsoft.Web/sites/\(name)", group: group) }
 
-    private func notFound(_ resource: String, group: String) -> Reply {
+    func notFound(_ resource: String, group: String) -> Reply {
         AzureErrorBody.resourceManager(
             404, "ResourceNotFound",
             "The Resource '\(resource)' under resource group '\(group)' was not found. For more details please go to "
                 + "https://aka.ms/ARMResourceNotFoundFix")
     }
 
-    // MARK: Lists
-
-    /// One page, in the order of names. The skip token names the last site of the page before, so that sites that
-    /// come and go between two pages make none of the others appear twice or not at all.
-    func listSites(_ call: ResourceCall) -> Reply {
-        let group = call.path.group
-        var start = siteOrder.startIndex
-        if let token = call.parameter("$skiptoken") {
-            guard let bytes = Base64URL.decode(token), let last = String(validating: bytes, as: UTF8.self) else {
-                return AzureErrorBody.resourceManager(400, "InvalidSkipToken", "The provided skip token is not valid.")
-            }
-            start = insertionIndex(of: SiteKey(last))
-            if start < siteOrder.endIndex, siteOrder[start] == SiteKey(last) { start += 1 }
-        }
-        var page: [JSON] = []
-        var last: SiteKey?
-        var hasMore = false
-        for key in siteOrder[start...] {
-            guard let site = sites[key], group == nil || site.group.lowercased() == group?.lowercased() else {
-                continue
-            }
-            if page.count == settings.pageSize {
-                hasMore = true
-                break
-            }
-            page.append(resource(site))
-            last = key
-        }
-        var nextLink: String?
-        if hasMore, let last {
-            let token = Base64URL.encode(Array(last.text.utf8))
-            nextLink = "\(call.request.baseURL)\(call.request.path)?api-version=\(call.version)&%24skiptoken=\(token)"
-        }
-        return .json(200, ["value": .array(page), "nextLink": .text(nextLink), "id": nil])
-    }
-
-    /// Where `key` stands in `siteOrder`, or would stand.
-    func insertionIndex(of key: SiteKey) -> Int {
-        var low = siteOrder.startIndex
-        var high = siteOrder.endIndex
-        while low < high {
-            let middle = (low + high) / 2
-            if siteOrder[middle] < key { low = middle + 1 } else { high = middle }
-        }
-        return low
+    /// 204 while Container Apps build the app (hashicorp/terraform-provider-azurerm, pull request for
+    /// `linux_function_app_on_container`).
+    mutating func getSite(_ name: String, group: String) -> Reply {
+        guard let site = site(name, group: group) else { return siteNotFound(name, group: group) }
+        if site.visibility.buildingUntil != nil { return Reply(status: 204) }
+        if let before = site.visibility.before, faults.strikes(.staleRead) { return .json(200, before) }
+        return .json(200, resource(site))
     }
 
     // MARK: Create and update
 
-    mutating func putSite(_ name: String, group: String, body: [UInt8], at now: Instant) -> Reply {
-        let request: SiteRequest
-        switch SiteRequest.read(body, name: name, settings: settings) {
-        case .success(let read): request = read
-        case .failure(let refusal): return refusal.reply
+    mutating func putSite(
+        _ verb: SiteRequest.Verb, _ name: String, group: String, _ call: ResourceCall, at now: Instant
+    )
+        -> Reply
+    {
+        do throws(SiteRequest.Refusal) {
+            return try write(verb, name, group: group, call, at: now)
+        } catch {
+            return error.reply
         }
+    }
+
+    private mutating func write(
+        _ verb: SiteRequest.Verb, _ name: String, group: String, _ call: ResourceCall, at now: Instant
+    ) throws(SiteRequest.Refusal) -> Reply {
+        let request = try SiteRequest(verb, call.body, name: name, settings: settings)
         let key = SiteKey(name)
         let existing = sites[key]
-        if let existing, existing.group.lowercased() != group.lowercased() {
-            return AzureErrorBody.web(
-                409, "Conflict", extended: "54001", "Website with given name {0} already exists.", [name])
+        if verb == .patch, site(name, group: group) == nil { return siteNotFound(name, group: group) }
+        try checkName(name, group: group, existing: existing)
+        let hosting = try hosting(of: request, group: group, existing: existing)
+        if let busy = busyReply(site: key, planKey: hosting.planKey, at: now) {
+            throw SiteRequest.Refusal(reply: busy)
         }
-        let plan: Plan
-        switch (request.plan, existing) {
-        case (let reference?, _):
-            let planGroup = reference.group ?? group
-            guard let known = plans[Self.planKey(group: planGroup, name: reference.name)] else {
-                return AzureErrorBody.web(
-                    404, "NotFound", extended: "51004", "Cannot find {0} with name {1}.",
-                    ["ServerFarm", reference.name])
-            }
-            plan = known
-        case (nil, let existing?): plan = Plan(name: existing.planName, group: existing.planGroup)
-        case (nil, nil):
-            return AzureErrorBody.web(
-                400, "BadRequest", extended: "51021", "The parameter {0} has an invalid value.", ["ServerFarmId"])
-        }
-
-        var site =
-            existing
-            ?? Site(
-                name: name, group: group, hostName: "\(key.text).\(settings.domain)", planName: plan.name,
-                planGroup: plan.group, kind: request.kind, lastModified: now)
-        site.planName = plan.name
-        site.planGroup = plan.group
+        var site = existing ?? created(request, group: group, hosting: hosting, at: now)
+        site.group = group
+        hosting.apply(to: &site)
         site.lastModified = now
         request.apply(to: &site)
+        if let identity = request.identity {
+            site.identity = try self.identity(from: identity, of: site, merges: verb == .patch)
+        }
+        addPlatformParts(to: &site, before: existing)
+
+        let pace: WritePace =
+            verb == .patch
+            ? .now
+            : beginWrite(
+                .site(key.text), name: existing == nil ? "Create" : "Update", group: group, resourceID: id(of: site),
+                slow: WebSettings.slowWrite, isOnContainerApps: site.isOnContainerApps, at: now)
+        var reply = Reply.json(200, resource(site, isStale: verb == .put))
+        switch pace {
+        case .now: break
+        case .blocks(let end): delayReply(until: end)
+        case .accepted(let operation, let isVisible):
+            reply = accepted(operation, body: resource(site, isStale: true), call: call)
+            if operation.fails { return reply }
+            if existing == nil, !isVisible { site.visibility.hiddenUntil = operation.ends }
+            if operation.isOnContainerApps { site.visibility.buildingUntil = operation.ends }
+        }
+        if existing == nil, faults.strikes(.lateVisibility) { site.visibility.hiddenUntil = now + inconsistency }
+        commit(site, before: existing, at: now)
+        reply.add("ETag", "\"\((existing ?? site).lastModified.fileTime)\"")
+        return reply
+    }
+
+    /// Names are one namespace over all subscriptions, and a deleted site holds its own for a while.
+    private func checkName(_ name: String, group: String, existing: Site?) throws(SiteRequest.Refusal) {
+        if let existing, existing.isDeleted, existing.group.lowercased() == group.lowercased() {
+            throw SiteRequest.Refusal(
+                reply: AzureErrorBody.resourceManager(
+                    409, "Conflict",
+                    "Request specified that resource '\(id(of: existing))' is new, but resource already exists. This "
+                        + "may be due to a pending delete operation, try again later."))
+        }
+        if settings.web.takenNames.contains(where: { SiteKey($0) == SiteKey(name) })
+            || existing.map({ $0.group.lowercased() != group.lowercased() }) == true
+        {
+            throw SiteRequest.Refusal(
+                reply: AzureErrorBody.web(
+                    409, "Conflict", extended: "54001", "Website with given name {0} already exists.", [name]))
+        }
+    }
+
+    private mutating func created(_ request: SiteRequest, group: String, hosting: SiteHosting, at now: Instant) -> Site
+    {
+        let hosts: (site: String, scm: String?)
+        switch hosting {
+        case .environment(let environment): hosts = ("\(request.name.lowercased()).\(environment.defaultDomain)", nil)
+        case .plan:
+            let scope = request.properties["autoGeneratedDomainNameLabelScope"]?.string
+            hosts = hostNames(of: request.name, group: group, scope: scope)
+        }
+        return Site(
+            name: request.name, group: group, hostName: hosts.site, scmHostName: hosts.scm, planName: "", planGroup: "",
+            kind: request.kind ?? "app", publishingPassword: random.hex(60), created: now, lastModified: now)
+    }
+
+    /// Puts a changed site in the place of what was, and restarts its container if it is made from what changed.
+    mutating func commit(_ site: Site, before: Site?, at now: Instant) {
+        let key = site.key
+        var site = site
+        if let before, settings.faults.rules.contains(where: { $0.kind == .staleRead }) {
+            site.visibility.before = resource(before)
+            site.visibility.beforeUntil = now + inconsistency
+        }
         sites[key] = site
-        if existing == nil {
+        if site.visibility.next != nil { unsettledSites.insert(key) }
+        if before == nil {
             siteOrder.insert(key, at: insertionIndex(of: key))
             hosts[site.hostName] = key
         }
-        // A site restarts when its settings or image change, and not for its tags (Azure docs, configure-common).
-        if existing == nil || existing?.appSettings != site.appSettings || existing?.siteConfig != site.siteConfig {
+        if before?.containerInputs != site.containerInputs || before?.planKey != site.planKey {
             sites[key]?.container.failures = 0
             startContainer(of: key, at: now)
         }
-        return .json(200, resource(site, isStale: true))
     }
 
     // MARK: Delete
 
-    mutating func deleteSite(_ name: String, group: String, deletesEmptyPlan: Bool) -> Reply {
-        guard let site = site(name, group: group) else { return Reply(status: 204) }
-        stopContainers(of: site.key)
-        sites[site.key] = nil
-        hosts[site.hostName] = nil
-        siteOrder.remove(at: insertionIndex(of: site.key))
-        let planKey = Self.planKey(group: site.planGroup, name: site.planName)
-        if deletesEmptyPlan,
-            !sites.values.contains(where: { Self.planKey(group: $0.planGroup, name: $0.planName) == planKey })
-        {
-            plans[planKey] = nil
+    /// - Parameter now: the deleted site holds its name from then on for the time in the settings; nil frees it at once.
+    mutating func deleteSite(_ name: String, group: String, deletesEmptyPlan: Bool, at now: Instant? = nil) -> Reply {
+        guard let site = sites[SiteKey(name)], site.group.lowercased() == group.lowercased(), !site.isDeleted else {
+            return Reply(status: 204)
         }
+        if let now, let busy = busyReply(site: site.key, planKey: site.planKey, at: now) { return busy }
+        stopContainers(of: site.key, page: FrontEndPage.notFound)
+        hosts[site.hostName] = nil
+        let lag = settings.scaled(settings.web.deleteLag)
+        if let now, lag > .zero {
+            sites[site.key]?.visibility = .init(deletedUntil: now + lag)
+            unsettledSites.insert(site.key)
+        } else {
+            forget(site.key)
+        }
+        if let now { recordDeletion(of: site, at: now) }
+        if deletesEmptyPlan, siteCount(ofPlan: site.planKey) == 0 { plans[site.planKey] = nil }
         return Reply(status: 200)
     }
 
-    // MARK: What belongs to a site
-
-    func containerLogs(_ name: String, group: String) -> Reply {
-        guard let site = site(name, group: group) else { return siteNotFound(name, group: group) }
-        let log = site.container.log.tail
-        if log.isEmpty { return Reply(status: 204) }
-        return Reply(status: 200, headers: [.init(name: "Content-Type", value: "text/plain")], body: Array(log))
-    }
-
-    func appSettings(_ name: String, group: String) -> Reply {
-        guard let site = site(name, group: group) else { return siteNotFound(name, group: group) }
-        return .json(
-            200,
-            [
-                "id": .string(id(of: site) + "/config/appsettings"), "name": "appsettings",
-                "type": "Microsoft.Web/sites/config", "location": .string(settings.displayLocation),
-                "properties": .object(site.appSettings.map { .init(name: $0.name, value: .string($0.value)) }),
-            ])
-    }
-
-    func getPlan(_ name: String, group: String) -> Reply {
-        guard let plan = plans[Self.planKey(group: group, name: name)] else {
-            return notFound("Microsoft.Web/serverFarms/\(name)", group: group)
-        }
-        let siteCount = sites.values.count {
-            Self.planKey(group: $0.planGroup, name: $0.planName) == Self.planKey(group: plan.group, name: plan.name)
-        }
-        return .json(200, resource(plan, siteCount: siteCount))
-    }
+    func siteCount(ofPlan key: String) -> Int { sites.values.count { $0.planKey == key && !$0.isDeleted } }
 }

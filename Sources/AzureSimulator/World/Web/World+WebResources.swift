@@ -1,42 +1,50 @@
-// How resources look in replies (Azure REST API specifications, Microsoft.Web 2025-03-01 examples, and recorded replies
-// of 2021-03-01).
+// How sites look in replies (Azure REST API specifications, Microsoft.Web 2025-03-01 examples, and recorded replies of
+// 2021-03-01; those of Container Apps as in Azure/azure-cli's `test_functionapp_container_config_set_replicas` of
+// 2025-05, read 2026-11).
 
 extension World {
     func id(of site: Site) -> String {
         "/subscriptions/\(settings.subscriptionID)/resourceGroups/\(site.group)/providers/Microsoft.Web/sites/\(site.name)"
     }
 
-    func id(of plan: Plan) -> String {
-        "/subscriptions/\(settings.subscriptionID)/resourceGroups/\(plan.group)/providers/Microsoft.Web/serverfarms/"
-            + plan.name
-    }
-
     /// - Parameter isStale: the answer to a PUT shows the configuration as if it had not been set yet; a later GET
     ///   shows it (observed in a recorded creation of 2022-07).
     func resource(_ site: Site, isStale: Bool = false) -> JSON {
+        let kind = site.shownKind(isLinux: plan(of: site)?.isLinux ?? true)
         var members: [JSON.Member] = [
             .init(name: "id", value: .string(id(of: site))), .init(name: "name", value: .string(site.name)),
-            .init(name: "type", value: "Microsoft.Web/sites"), .init(name: "kind", value: .string(site.kind)),
+            .init(name: "type", value: "Microsoft.Web/sites"), .init(name: "kind", value: .string(kind)),
             .init(name: "location", value: .string(settings.displayLocation)),
             .init(name: "tags", value: .object(site.tags)),
+            .init(
+                name: "properties",
+                value: site.isOnContainerApps
+                    ? environmentProperties(site, kind: kind, isStale: isStale)
+                    : properties(site, kind: kind, isStale: isStale)),
         ]
-        if let identity = site.identity { members.append(.init(name: "identity", value: identity)) }
-        members.append(.init(name: "properties", value: properties(site, isStale: isStale)))
+        if let identity = site.identity {
+            members.append(.init(name: "identity", value: identity.document(tenantID: settings.tenantID)))
+        }
         return .object(members)
     }
 
-    private func properties(_ site: Site, isStale: Bool) -> JSON {
-        let planID = id(of: Plan(name: site.planName, group: site.planGroup))
-        let scmHost = site.hostName.replacing(".\(settings.domain)", with: ".scm.\(settings.domain)")
-        let webSpace = "\(site.group)-\(settings.displayLocation.replacing(" ", with: ""))webspace-Linux"
+    private func properties(_ site: Site, kind: String, isStale: Bool) -> JSON {
+        let plan = plan(of: site) ?? Plan(name: site.planName, group: site.planGroup)
+        let scmHost = site.scmHostName ?? ""
+        let webSpace = webSpace(of: site.group)
         let image = isStale ? "" : site.linuxFxVersion
-        return [
-            "name": .string(site.name), "state": .string(site.state), "hostNames": [.string(site.hostName)],
+        let running = webOperations.last { $0.subject == .site(site.key.text) && !$0.isDone }
+        var members: [JSON.Member] = [
+            .init(name: "name", value: .string(site.name)), .init(name: "state", value: .string(site.state)),
+        ]
+        let rest: JSON = [
+            "hostNames": [.string(site.hostName)],
             "webSpace": .string(webSpace),
             "selfLink": .string(
                 "https://waws-prod-simulator.api.azurewebsites.windows.net:454/subscriptions/\(settings.subscriptionID)"
                     + "/webspaces/\(webSpace)/sites/\(site.name)"),
-            "repositorySiteName": .string(site.name), "usageState": "Normal", "enabled": true, "adminEnabled": true,
+            "repositorySiteName": .string(site.name), "owner": nil, "usageState": "Normal", "enabled": true,
+            "adminEnabled": true, "afdEnabled": false,
             "enabledHostNames": [.string(site.hostName), .string(scmHost)],
             "siteProperties": [
                 "metadata": nil,
@@ -45,61 +53,91 @@ extension World {
                 ],
                 "appSettings": nil,
             ],
-            "availabilityState": "Normal",
+            "availabilityState": "Normal", "sslCertificates": nil, "csrs": [], "cers": nil, "siteMode": nil,
             "hostNameSslStates": [
                 sslState(site.hostName, type: "Standard"), sslState(scmHost, type: "Repository"),
             ],
-            "serverFarmId": .string(planID), "reserved": true, "isXenon": false, "hyperV": false,
-            "lastModifiedTimeUtc": .string(site.lastModified.lastModified), "storageRecoveryDefaultState": "Running",
-            "siteConfig": siteConfig(site, isStale: isStale), "siteDisabledReason": 0, "suspendedTill": nil,
-            "trafficManagerHostNames": nil, "clientAffinityEnabled": .bool(site.clientAffinityEnabled),
-            "clientCertEnabled": false, "clientCertMode": "Required", "hostNamesDisabled": false,
-            "customDomainVerificationId": .string(verificationID), "containerSize": 1536, "dailyMemoryTimeQuota": 0,
-            "httpsOnly": .bool(site.httpsOnly), "redundancyMode": "None", "inProgressOperationId": nil,
-            "inboundIpAddress": "127.0.0.1", "outboundIpAddresses": "127.0.0.1",
-            "possibleOutboundIpAddresses": "127.0.0.1", "homeStamp": "waws-prod-simulator",
-            "publicNetworkAccess": .string(site.publicNetworkAccess), "sku": "ElasticPremium",
-            "resourceGroup": .string(site.group), "defaultHostName": .string(site.hostName), "slotSwapStatus": nil,
-            "storageAccountRequired": false, "keyVaultReferenceIdentity": "SystemAssigned",
-            "eligibleLogCategories": "FunctionAppLogs", "privateEndpointConnections": [],
+            "computeMode": nil, "serverFarm": nil, "serverFarmId": .string(id(of: plan)),
+            "reserved": plan.sku.tier == "FlexConsumption" ? nil : .bool(plan.isLinux), "isXenon": false,
+            "hyperV": false, "lastModifiedTimeUtc": .string(site.lastModified.lastModified),
+            "storageRecoveryDefaultState": "Running", "contentAvailabilityState": "Normal",
+            "runtimeAvailabilityState": "Normal",
         ]
+        members += rest.members ?? []
+        members.append(.init(name: "siteConfig", value: stubConfig(of: site, isStale: isStale)))
+        let addresses: JSON = [
+            "deploymentId": .string(site.name), "slotName": nil, "trafficManagerHostNames": nil,
+            "sku": .string(plan.sku.siteSKU), "scmSiteAlsoStopped": false, "targetSwapSlot": nil,
+            "hostingEnvironment": nil, "hostingEnvironmentProfile": nil, "clientAffinityEnabled": false,
+            "clientAffinityProxyEnabled": false, "clientCertEnabled": false, "clientCertMode": "Required",
+            "clientCertExclusionPaths": nil, "hostNamesDisabled": false, "ipMode": "IPv4",
+            "domainVerificationIdentifiers": nil, "customDomainVerificationId": .string(verificationID),
+            "kind": .string(kind), "managedEnvironmentId": nil, "inboundIpAddress": "127.0.0.1",
+            "possibleInboundIpAddresses": "127.0.0.1", "ftpUsername": .string("\(site.name)\\$\(site.name)"),
+            "ftpsHostName": "ftps://waws-prod-simulator.ftp.azurewebsites.windows.net/site/wwwroot",
+            "outboundIpAddresses": "127.0.0.1", "possibleOutboundIpAddresses": "127.0.0.1", "containerSize": 1536,
+            "dailyMemoryTimeQuota": 0, "suspendedTill": nil, "siteDisabledReason": 0,
+            "functionExecutionUnitsCache": nil, "maxNumberOfWorkers": nil, "homeStamp": "waws-prod-simulator",
+            "cloningInfo": nil, "hostingEnvironmentId": nil, "tags": .object(site.tags),
+            "resourceGroup": .string(site.group), "defaultHostName": .string(site.hostName), "slotSwapStatus": nil,
+            "httpsOnly": false, "endToEndEncryptionEnabled": false, "redundancyMode": "None",
+            "inProgressOperationId": .text(running?.id), "geoDistributions": nil, "privateEndpointConnections": [],
+            "publicNetworkAccess": "Enabled", "buildVersion": nil, "targetBuildVersion": nil, "migrationState": nil,
+            "eligibleLogCategories": "FunctionAppLogs", "inFlightFeatures": [], "storageAccountRequired": false,
+            "virtualNetworkSubnetId": nil, "keyVaultReferenceIdentity": "SystemAssigned",
+            "autoGeneratedDomainNameLabelScope": nil, "privateLinkIdentifiers": nil, "sshEnabled": nil,
+            "vnetRouteAllEnabled": false, "vnetImagePullEnabled": false, "vnetContentShareEnabled": false,
+            "outboundVnetRouting": [
+                "allTraffic": false, "applicationTraffic": false, "contentShareTraffic": false,
+                "imagePullTraffic": false, "backupRestoreTraffic": false,
+            ],
+        ]
+        members += addresses.members ?? []
+        for member in site.properties { members.set(member.name, member.value) }
+        return .object(members)
     }
 
-    /// A stub: most members are null, and the settings never stand here.
-    private func siteConfig(_ site: Site, isStale: Bool) -> JSON {
-        func value(_ name: String, otherwise: JSON) -> JSON { isStale ? otherwise : site.config(name) ?? otherwise }
-        return [
-            "numberOfWorkers": 1, "defaultDocuments": nil, "netFrameworkVersion": nil,
-            "linuxFxVersion": isStale ? "" : .string(site.linuxFxVersion), "windowsFxVersion": nil,
-            "appSettings": nil, "metadata": nil, "connectionStrings": nil, "machineKey": nil,
-            "acrUseManagedIdentityCreds": value("acrUseManagedIdentityCreds", otherwise: false),
-            "acrUserManagedIdentityID": nil, "alwaysOn": value("alwaysOn", otherwise: false),
-            "http20Enabled": value("http20Enabled", otherwise: false), "ipSecurityRestrictions": nil,
-            "webSocketsEnabled": nil, "minTlsVersion": nil, "azureStorageAccounts": nil,
-            "functionAppScaleLimit": value("functionAppScaleLimit", otherwise: 0),
-            "minimumElasticInstanceCount": value("minimumElasticInstanceCount", otherwise: 0),
+    /// On Container Apps most members are null.
+    private func environmentProperties(_ site: Site, kind: String, isStale: Bool) -> JSON {
+        var members: [JSON.Member] = []
+        let shown: JSON = [
+            "name": .string(site.name), "state": .string(site.state), "hostNames": [.string(site.hostName)],
+            "webSpace": nil, "selfLink": nil, "repositorySiteName": nil, "owner": nil, "usageState": "Normal",
+            "enabled": nil, "adminEnabled": nil, "enabledHostNames": [.string(site.hostName)], "siteProperties": nil,
+            "availabilityState": "Normal", "hostNameSslStates": nil, "serverFarm": nil, "serverFarmId": nil,
+            "reserved": nil, "isXenon": nil, "hyperV": nil,
+            "lastModifiedTimeUtc": .string(site.lastModified.lastModified), "storageRecoveryDefaultState": nil,
+            "contentAvailabilityState": "Normal", "runtimeAvailabilityState": "Normal",
+            "siteConfig": stubConfig(of: site, isStale: isStale), "functionAppConfig": nil, "daprConfig": nil,
+            "slotName": nil, "trafficManagerHostNames": nil, "sku": nil, "clientAffinityEnabled": nil,
+            "clientCertEnabled": nil, "clientCertMode": nil, "hostNamesDisabled": nil,
+            "customDomainVerificationId": nil, "kind": .string(kind),
+            "managedEnvironmentId": .text(site.environmentID), "workloadProfileName": "Consumption",
+            "resourceConfig": ["cpu": .number("1.0"), "memory": "2Gi"], "inboundIpAddress": nil, "ftpUsername": nil,
+            "ftpsHostName": nil, "outboundIpAddresses": "127.0.0.1", "possibleOutboundIpAddresses": nil,
+            "containerSize": nil, "dailyMemoryTimeQuota": nil, "suspendedTill": nil, "siteDisabledReason": nil,
+            "tags": nil, "resourceGroup": .string(site.group), "defaultHostName": .string(site.hostName),
+            "slotSwapStatus": nil, "httpsOnly": false, "redundancyMode": nil, "inProgressOperationId": nil,
+            "privateEndpointConnections": nil, "publicNetworkAccess": nil, "eligibleLogCategories": nil,
+            "storageAccountRequired": false, "virtualNetworkSubnetId": nil,
+            "autoGeneratedDomainNameLabelScope": nil, "privateLinkIdentifiers": nil, "sshEnabled": nil,
         ]
+        members += shown.members ?? []
+        for member in site.properties where Self.keptOnContainerApps.contains(member.name) {
+            members.set(member.name, member.value)
+        }
+        return .object(members)
     }
+
+    private static let keptOnContainerApps: Set<String> = [
+        "httpsOnly", "workloadProfileName", "resourceConfig", "daprConfig", "storageAccountRequired",
+    ]
 
     private func sslState(_ host: String, type: String) -> JSON {
         [
             "name": .string(host), "sslState": "Disabled", "ipBasedSslState": "NotConfigured", "virtualIP": nil,
-            "thumbprint": nil, "toUpdate": nil, "hostType": .string(type),
-        ]
-    }
-
-    func resource(_ plan: Plan, siteCount: Int) -> JSON {
-        [
-            "id": .string(id(of: plan)), "name": .string(plan.name), "type": "Microsoft.Web/serverfarms",
-            "kind": "elastic", "location": .string(settings.displayLocation), "tags": [:],
-            "properties": [
-                "name": .string(plan.name), "workerSize": "D1", "numberOfWorkers": 1, "currentNumberOfWorkers": 1,
-                "status": "Ready", "maximumElasticWorkerCount": 20, "elasticScaleEnabled": true, "reserved": true,
-                "isXenon": false, "hyperV": false, "geoRegion": .string(settings.displayLocation),
-                "numberOfSites": .number(siteCount), "resourceGroup": .string(plan.group),
-                "provisioningState": "Succeeded", "subscription": .string(settings.subscriptionID),
-            ],
-            "sku": ["name": "EP1", "tier": "ElasticPremium", "size": "EP1", "family": "EP", "capacity": 1],
+            "virtualIPv6": nil, "thumbprint": nil, "certificateResourceId": nil, "toUpdate": nil,
+            "hostType": .string(type),
         ]
     }
 }
