@@ -218,6 +218,7 @@ package final class AzureSimulator: Service {
             tokenKey: tokenKey, seed: configuration.seed ?? UInt64.random(in: 0...UInt64.max, using: &generator))
         settings.domain = configuration.domain
         settings.pageSize = configuration.pageSize
+        settings.web = configuration.web
         settings.latencyScale = configuration.latencyScale
         settings.logs = configuration.logs
         settings.web = configuration.web

@@ -76,6 +76,12 @@ struct SimulatorOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
+            "How a PUT of a site or plan is answered: "
+                + WebSettings.WriteMode.allCases.map(\.rawValue).joined(separator: ", ") + ".", valueName: "mode"))
+    var writes: String = WebSettings.WriteMode.instant.rawValue
+
+    @Option(
+        help: ArgumentHelp(
             "Let requests fail; may be repeated. KIND, KIND:PROBABILITY, KIND:every=N or KIND:count=N, where KIND is "
                 + FaultKind.allCases.map(\.rawValue).joined(separator: ", ") + ".", valueName: "fault"))
     var fault: [String] = []
@@ -99,6 +105,7 @@ struct SimulatorOptions: ParsableArguments {
 
     func validate() throws {
         for text in fault where FaultPlan.Rule(text) == nil { throw ValidationError("--fault does not know \(text)") }
+        if WebSettings.WriteMode(rawValue: writes) == nil { throw ValidationError("--writes does not know \(writes)") }
         if latencyScale < 0 { throw ValidationError("--latency-scale is below 0") }
         if keepState, simulatorDirectory == nil { throw ValidationError("--keep-state needs --simulator-directory") }
         for text in federated where text.split(separator: ",").count != 2 {
@@ -118,6 +125,7 @@ struct SimulatorOptions: ParsableArguments {
         configuration.quota.isEnforced = quotas
         configuration.latencyScale = latencyScale
         configuration.faults = FaultPlan(fault.compactMap { FaultPlan.Rule($0) })
+        if let mode = WebSettings.WriteMode(rawValue: writes) { configuration.web.writes = mode }
         configuration.seed = seed
         configuration.clientCertificates = try clientCertificate.map {
             try String(contentsOfFile: $0, encoding: .utf8)

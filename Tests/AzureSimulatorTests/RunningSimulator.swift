@@ -45,6 +45,7 @@ struct RunningSimulator: Sendable {
         var configuration = SimulatorConfiguration(agentExecutable: try Self.executable(agent, in: folder.path))
         configuration.directory = folder.appending(path: "simulator").path
         change(&configuration)
+        try shareTokenKey(with: configuration)
 
         let (ready, signal) = AsyncStream<SimulatorAddress>.makeStream()
         let simulator = try AzureSimulator(configuration: configuration, logger: Logger(label: "simulator")) {
@@ -78,6 +79,13 @@ struct RunningSimulator: Sendable {
                 throw error
             }
         }
+    }
+
+    /// All simulators of the tests have one key for tokens: making one takes longer than most tests.
+    private static func shareTokenKey(with configuration: SimulatorConfiguration) throws {
+        guard let directory = configuration.directory else { return }
+        try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+        try PrivateFile.replace("\(directory)/token.key", with: Array(WorldScript.tokenKey.pem.utf8))
     }
 
     /// The real agent lies beside the test bundle's executable, or is missing.

@@ -134,6 +134,22 @@ import Testing
         }
     }
 
+    @Test func `a write that blocks is carried out at once and answered when the simulator ends, at the latest`()
+        async throws
+    {
+        try await RunningSimulator.run {
+            // A PUT of some 25 s takes days.
+            $0.latencyScale = 10_000
+            $0.web.writes = .slow
+        } body: { simulator in
+            async let put = simulator.put("a1", image: "nosuch")
+            try await simulator.until { try await simulator.arm(.GET, "sites/a1").status == 200 }
+            #expect(try simulator.journal("requests").allSatisfy { $0.string("method") != "PUT" })
+            await simulator.stop()
+            #expect(try await put.status == 200)
+        }
+    }
+
     @Test func `state cannot be kept in a directory that is not named`() {
         var configuration = SimulatorConfiguration(agentExecutable: "/bin/sh")
         configuration.keepsState = true

@@ -63,12 +63,11 @@ extension World {
 extension ResourceInventory {
     static let sites = ResourceInventory(
         type: "Microsoft.Web/sites",
-        list: { world in world.siteOrder.compactMap { world.sites[$0].map(world.tracked) } },
+        list: { world in 
+            world.siteOrder.compactMap { world.sites[$0] }.filter { $0.visibility.hiddenUntil == nil }.map(world.tracked)
+         },
         find: { world, group, name in
-            guard let site = world.sites[SiteKey(name)], site.group.lowercased() == group.lowercased() else {
-                return nil
-            }
-            return world.tracked(site)
+            world.site(name, group: group).map(world.tracked)
         },
         setTags: { world, resource, tags, now in
             // Only tags: a change of settings or image would restart the container, this does not. That the time of
@@ -80,12 +79,13 @@ extension ResourceInventory {
             _ = world.deleteSite(resource.name, group: resource.group, deletesEmptyPlan: false)
         })
 
-    /// Plans have no tags of their own in this Azure.
     static let plans = ResourceInventory(
         type: "Microsoft.Web/serverFarms",
         list: { world in world.plans.values.map(world.tracked) },
         find: { world, group, name in world.plans[World.planKey(group: group, name: name)].map(world.tracked) },
-        setTags: { _, _, _, _ in },
+        setTags: { world, resource, tags, _ in
+            world.plans[World.planKey(group: resource.group, name: resource.name)]?.tags = tags
+        },
         delete: { world, resource, _ in
             world.plans[World.planKey(group: resource.group, name: resource.name)] = nil
         })
@@ -95,19 +95,14 @@ extension World {
     fileprivate func tracked(_ site: Site) -> TrackedResource {
         TrackedResource(
             id: id(of: site), type: "Microsoft.Web/sites", name: site.name, group: site.group,
-            location: settings.location, tags: site.tags, created: nil, changed: site.lastModified,
+            location: settings.location, tags: site.tags, created: site.created, changed: site.lastModified,
             document: { world in world.resource(site) })
     }
 
     fileprivate func tracked(_ plan: Plan) -> TrackedResource {
         TrackedResource(
             id: id(of: plan), type: "Microsoft.Web/serverFarms", name: plan.name, group: plan.group,
-            location: settings.location, tags: [], created: nil, changed: nil,
-            document: { world in world.resource(plan, siteCount: world.siteCount(of: plan)) })
-    }
-
-    private func siteCount(of plan: Plan) -> Int {
-        let key = Self.planKey(group: plan.group, name: plan.name)
-        return sites.values.count { Self.planKey(group: $0.planGroup, name: $0.planName) == key }
+            location: settings.location, tags: plan.tags, created: nil, changed: nil,
+            document: { world in world.resource(plan, siteCount: world.siteCount(ofPlan: plan.key)) })
     }
 }

@@ -48,7 +48,7 @@ extension World {
         for member in sent["userAssignedIdentities"]?.members ?? [] {
             identity.assigned.removeAll { $0.id.lowercased() == member.name.lowercased() }
             if member.value.isNull { continue }
-            guard let known = principals(ofIdentity: member.name) else {
+            guard let known = userAssignedIdentity(id: member.name) else {
                 throw SiteRequest.Refusal(reply: unknownIdentity(member.name, of: site))
             }
             identity.assigned.append(
@@ -64,10 +64,5 @@ extension World {
             "Identity operation for resource '\(id(of: site))' failed with error 'Failed to perform resource identity "
                 + "operation. Status: 'BadRequest'. Response: '{\"error\":{\"code\":\"BadRequest\",\"message\":\"Resource "
                 + "'\(identity)' was not found.\"}}''.")
-    }
-
-    /// The principals of a user-assigned identity; nil if there is none of that id.
-    func principals(ofIdentity id: String) -> (principalID: String, clientID: String)? {
-        userAssignedIdentity(id: id).map { ($0.principalID, $0.clientID) }
     }
 }
