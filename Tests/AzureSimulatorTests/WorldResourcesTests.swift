@@ -172,6 +172,18 @@ import Testing
         }
     }
 
+    @Test func `a resource of any type is there or not`() {
+        var script = WorldScript()
+        _ = script.put("site-a")
+        script.createAccount("account1")
+        for path in [WorldScript.site("Site-A"), WorldScript.storage("account1")] {
+            let there = script.call("HEAD", path)
+            #expect(there.status == 204 && there.body.isEmpty)
+            let missing = script.call("HEAD", path + "x")
+            #expect(missing.status == 404 && missing.body.isEmpty)
+        }
+    }
+
     @Test func `a listed resource has its sku, tags and region but no properties`() {
         var script = WorldScript()
         script.createAccount("account1", tags: #"{"a":"1"}"#)
