@@ -1,5 +1,3 @@
-import Crypto
-
 @testable import AzureSimulator
 
 /// A World with a client that knows its secret, and a clock that only the script moves.
@@ -22,10 +20,15 @@ struct WorldScript: CustomStringConvertible {
                 images: [
                     "docker.io/library/alpine": "busybox", "docker.io/library/busybox": "busybox",
                     "example.com/team/tool": "tool",
-                ], pageSize: pageSize, tokenKey: SymmetricKey(data: Array(repeating: 7, count: 32)), seed: seed),
+                ], pageSize: pageSize, tokenKey: Self.tokenKey, seed: seed),
             change: change)
         token = json(login()).string("access_token")
     }
+
+    /// One key for all scripts: making one takes a while.
+    static let tokenKey: TokenKey = {
+        do { return try TokenKey.generate() } catch { fatalError("\(error)") }
+    }()
 
     private static func world(_ settings: WorldSettings, change: (inout WorldSettings) -> Void) -> World {
         var settings = settings

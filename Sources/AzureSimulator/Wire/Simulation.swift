@@ -37,6 +37,9 @@ final class Simulation: Sendable {
         var delays: [(RequestID, Duration)] = []
     }
 
+    /// Something durable may have changed since the last element. Ends with `shutDown`.
+    let changes: AsyncStream<Void>
+    private let changeSink: AsyncStream<Void>.Continuation
     /// Effects for the container runtime, in the order of the steps. Ends with `shutDown`.
     let effects: AsyncStream<Effect>
     private let sink: AsyncStream<Effect>.Continuation
@@ -45,16 +48,25 @@ final class Simulation: Sendable {
     private let timers: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton
     private let journal: @Sendable (ExecutionRecord, Instant) -> Void
 
+    /// - Parameter snapshot: what an earlier simulation left.
+    /// - Throws: `state` for a snapshot that cannot be read.
     init(
-        settings: WorldSettings, now: @escaping @Sendable () -> Instant,
+        settings: WorldSettings, snapshot: [UInt8]? = nil, now: @escaping @Sendable () -> Instant,
         journal: @escaping @Sendable (ExecutionRecord, Instant) -> Void
-    ) {
-        state = NIOLockedValueBox(State(world: World(settings: settings)))
+    ) throws(SimulatorError) {
+        var world = World(settings: settings)
+        let restored = try snapshot.map { bytes throws(SimulatorError) in try world.restore(bytes, at: now()) } ?? []
+        state = NIOLockedValueBox(State(world: world))
+        (changes, changeSink) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         // Unbounded: an effect must not be lost, and each is small and soon taken.
         (effects, sink) = AsyncStream.makeStream(of: Effect.self, bufferingPolicy: .unbounded)
         self.now = now
         self.journal = journal
+        for effect in restored { sink.yield(effect) }
     }
+
+    /// The World as it is now.
+    var world: World { state.withLockedValue { $0.world } }
 
     /// Tells the World of an event that nobody waits for.
     func report(_ event: Event) {
@@ -108,11 +120,13 @@ final class Simulation: Sendable {
         }
         finish(outcome)
         sink.finish()
+        changeSink.finish()
     }
 
     private func step(_ event: Event, _ state: inout State) -> Outcome {
         var outcome = Outcome()
         let time = now()
+        if event.changesDurableState { changeSink.yield() }
         for effect in state.world.handle(event, at: time) {
             switch effect {
             case .reply(let id, let reply): settle(id, .reply(reply), &state, &outcome)

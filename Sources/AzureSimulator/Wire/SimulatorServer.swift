@@ -11,6 +11,8 @@ struct SimulatorServer: Sendable {
     let proxy: SiteProxy
     let requests: Journal
     let logger: Logger
+    /// Whether the connections are encrypted: links in replies say so.
+    var isSecure = false
 
     /// Bodies of the control plane; Resource Manager's own limit is 4 MiB (Azure docs, request limits, read 2025-05).
     private static let bodyLimitBytes = 4 * 1_024 * 1_024
@@ -42,7 +44,7 @@ struct SimulatorServer: Sendable {
             try await Self.write(reply, to: request, entry: entry, writer: writer, closes: true)
             return
         }
-        let control = ControlRequest(request, body: Array(body.readableBytesView))
+        let control = ControlRequest(request, isSecure: isSecure, body: Array(body.readableBytesView))
         switch await simulation.answer({ .request($0, control) }) {
         case .reply(let reply): try await Self.write(reply, to: request, entry: entry, writer: writer)
         case .reset(let faults):
@@ -123,25 +125,41 @@ struct RequestEntry: Sendable {
         var line: JSON = [
             "time": .string(SystemCalls.wallClock().iso8601), "plane": .string(plane),
             "method": .string(head.method.rawValue), "host": .string(head.authority ?? ""),
-            "path": .string(head.path ?? ""), "status": .number(status),
+            "path": .string(Self.withoutVersion(head.path ?? "")), "status": .number(status),
             "milliseconds": .number(String(microseconds.rounded() / 1_000)),
         ]
+        if let version = Self.version(in: head.path ?? "") { line.add("apiVersion", .string(version)) }
         if let retryAfter { line.add("retryAfter", .string(retryAfter)) }
         if !faults.isEmpty { line.add("faults", .array(faults.map(JSON.string))) }
         journal.append(line)
     }
+
+    /// A target without its `api-version`, so that lines about one resource are alike whoever asks.
+    private static func withoutVersion(_ target: String) -> String {
+        guard let mark = target.firstIndex(of: "?") else { return target }
+        let rest = target[target.index(after: mark)...].split(separator: "&").filter { !isVersion($0) }
+        return target[..<mark] + (rest.isEmpty ? "" : "?" + rest.joined(separator: "&"))
+    }
+
+    private static func version(in target: String) -> String? {
+        target.split(separator: "?", maxSplits: 1).dropFirst().first?.split(separator: "&").first(where: isVersion)
+            .map { String($0.dropFirst("api-version=".count)) }
+    }
+
+    private static func isVersion(_ pair: Substring) -> Bool { pair.lowercased().hasPrefix("api-version=") }
 }
 
 extension ControlRequest {
     /// What the World looks at of a request.
-    fileprivate init(_ request: Request, body: [UInt8]) {
+    fileprivate init(_ request: Request, isSecure: Bool, body: [UInt8]) {
         let target = request.head.path ?? "/"
         let parts = target.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
         func header(_ name: String) -> String? { HTTPField.Name(name).flatMap { request.headers[$0] } }
         self.init(
             method: request.method.rawValue, path: String(parts[0]), query: parts.count == 2 ? String(parts[1]) : "",
             host: SimulatorServer.hostName(request.head.authority ?? ""),
-            baseURL: "http://\(request.head.authority ?? "127.0.0.1")", authorization: request.headers[.authorization],
+            baseURL: "\(isSecure ? "https" : "http")://\(request.head.authority ?? "127.0.0.1")",
+            authorization: request.headers[.authorization],
             clientRequestID: header("x-ms-client-request-id"),
             wantsClientRequestID: header("x-ms-return-client-request-id")?.lowercased() == "true",
             correlationRequestID: header("x-ms-correlation-request-id"),

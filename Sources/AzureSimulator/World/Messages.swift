@@ -121,6 +121,16 @@ enum Event: Sendable {
     case shutdown
 }
 
+extension Event {
+    /// Whether something may be different afterwards that outlives the process.
+    var changesDurableState: Bool {
+        switch self {
+        case .request(_, let request): request.method != "GET" && request.method != "HEAD"
+        case .visit, .abandoned, .containerReady, .containerExited, .containerWrote, .woke, .shutdown: false
+        }
+    }
+}
+
 /// What the World wants done. Effects of one step are in order.
 enum Effect: Equatable, Sendable {
     case reply(RequestID, Reply)

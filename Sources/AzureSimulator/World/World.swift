@@ -21,9 +21,12 @@ struct World: Sendable {
     var instances: [InstanceID: Instance] = [:]
     var buckets: [BucketKey: TokenBucket] = [:]
     /// The machine of the plan that the containers say they run on.
-    let workerID: String
-    let verificationID: String
-    let servicePrincipalID: String
+    var workerID: String
+    var verificationID: String
+    var servicePrincipalID: String
+    /// The system-assigned identity of the machine that the clients run on.
+    var machinePrincipal: Principal
+    var tokens = TokenCache()
     var isShuttingDown = false
     var faults: FaultState
     /// When the reply to the request under way goes out; nil is at once. See `delayReply`.
@@ -38,11 +41,6 @@ struct World: Sendable {
         var line: [UInt8] = []
     }
 
-    struct BucketKey: Hashable, Sendable {
-        var principal: String
-        var operation: TokenBucket.Operation
-    }
-
     init(settings: WorldSettings) {
         self.settings = settings
         subscription = SubscriptionState(settings: settings)
@@ -51,6 +49,7 @@ struct World: Sendable {
         workerID = random.hex(64)
         verificationID = random.hex(64).uppercased()
         servicePrincipalID = random.guid()
+        machinePrincipal = Principal(clientID: random.guid(), objectID: random.guid())
         let group = settings.resourceGroups.first ?? "skls"
         plans[Self.planKey(group: group, name: settings.planName)] = Plan(name: settings.planName, group: group)
         resetGraphMirror()
@@ -95,14 +94,10 @@ struct World: Sendable {
     private mutating func answer(_ request: ControlRequest, at now: Instant) -> Reply {
         switch request.plane {
         case .registry: return answerRegistry(request)
-        case .login:
-            let segments = request.path.split(separator: "/").map(String.init)
-            if segments.count == 4, Array(segments[1...]) == ["oauth2", "v2.0", "token"] {
-                return answerToken(request, tenant: segments[0], at: now)
-            }
-            return Reply(status: 404)
+        case .login: return answerLogin(request, at: now)
+        case .metadata: return answerMetadata(request, at: now)
         case .resourceManager: return answerResourceManager(request, at: now)
-        case .metadata, .logs, .ingestion, .storage, .site:
+        case .logs, .ingestion, .storage, .site:
             return AzureErrorBody.resourceManager(404, "NotFound", "The simulated Azure has nothing at this address.")
         }
     }

@@ -1,5 +1,3 @@
-import Crypto
-
 /// What the simulated Azure consists of at its start, and the bounds it keeps.
 struct WorldSettings: Sendable {
     var tenantID: String
@@ -26,13 +24,29 @@ struct WorldSettings: Sendable {
     var unregisteredProviders: [String] = []
     /// Names of storage accounts that belong to somebody else, in lower case.
     var takenStorageNames: Set<String> = []
-    /// Key of the tokens' signatures, drawn at each start: tokens of an earlier simulator are worthless.
-    var tokenKey: SymmetricKey
+    /// Key of the tokens' signatures. Tokens that another key signed are worthless.
+    var tokenKey: TokenKey
+    /// Certificates of the application registration.
+    var certificates: [RegisteredCertificate] = []
+    /// Issuers and subjects whose tokens stand for the application's secret.
+    var federation: [TrustedIssuer] = []
+    /// Whether a client on this machine gets a token of the system-assigned identity when it names none.
+    var hasMachineIdentity = true
+    /// User-assigned identities of the machine.
+    var managedIdentities: [Principal] = []
+    /// What `X-IDENTITY-HEADER` has to say.
+    var identityHeader = SimulatorSecret("")
+    /// How many requests Resource Manager takes.
+    var quota = QuotaPolicy()
+    /// What the application may touch.
+    var access = PrincipalAccess.subscription
     /// Seed of every identifier that the World draws.
     var seed: UInt64
 
     /// An access token lives 3599 s (Microsoft identity platform, client credentials flow).
     static let tokenLifetime = Duration.seconds(3_599)
+    /// A token for a managed identity lives for a day (recorded in SDKs' tests: 86399 s).
+    static let managedTokenLifetime = Duration.seconds(86_399)
     /// How long a container may take until it answers the warm-up ping, unless `WEBSITES_CONTAINER_START_TIME_LIMIT`
     /// says otherwise (Azure docs, reference-app-settings, read 2026-02).
     static let startLimit = Duration.seconds(230)

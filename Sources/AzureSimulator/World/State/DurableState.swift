@@ -1,4 +1,4 @@
-import Foundation
+import FoundationEssentials
 
 /// One part of what the World keeps on disk: a name, and how to take it out of a World and put it back.
 ///
@@ -29,7 +29,7 @@ struct DurablePart: Sendable {
     }
 
     /// Every part, in the order in which they are put back.
-    static let all: [DurablePart] = [.web, .subscription, .storage, .identities, .graph]
+    static let all: [DurablePart] = [.identity, .web, .subscription, .storage, .identities, .graph]
 }
 
 extension World {
