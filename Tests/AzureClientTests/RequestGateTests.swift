@@ -124,7 +124,7 @@ import Testing
                     return error.code
                 }
             }
-            while client.budgets().first?.waiting != 1 { await Task.yield() }
+            while client.budgets().first?.waiting != 1, !Task.isCancelled { await Task.yield() }
             group.cancelAll()
             return await group.next() ?? nil
         }
