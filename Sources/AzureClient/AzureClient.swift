@@ -46,14 +46,17 @@ package struct AzureClient: Sendable {
     /// sent once more: a 401 was not applied.
     /// - Throws: for every reply but a successful one; `throttled` without anything sent if its turn is too far away.
     func call(_ request: AzureRequest) async throws(AzureError) -> AzureReply {
-        let token = try await tokens.token(environment.scope, correlationID: request.correlationID)
+        let scope = request.tokenScope ?? environment.scope
+        let token = try await tokens.token(scope, correlationID: request.correlationID)
+        let refused: AzureError
         do throws(AzureError) {
             return try await send(request, token)
         } catch {
-            guard error.status == 401 else { throw error }
+            refused = error
         }
+        guard refused.status == 401 else { throw refused }
         let renewed = try await tokens.replacement(
-            for: token, environment.scope, correlationID: request.correlationID)
+            for: token, scope, claims: refused.claims, correlationID: request.correlationID)
         return try await send(request, renewed)
     }
 

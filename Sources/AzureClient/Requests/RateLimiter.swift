@@ -32,6 +32,11 @@ struct RateLimiter: Sendable {
         var bucket: TokenBucket
         var waiting: [Ticket] = []
         var underWay = 0
+
+        mutating func insert(_ ticket: Ticket) {
+            let place = waiting.lastIndex { $0.precedes(ticket) }.map { $0 + 1 } ?? 0
+            waiting.insert(ticket, at: place)
+        }
     }
 
     private let rates: RequestRates
@@ -45,29 +50,25 @@ struct RateLimiter: Sendable {
     /// Takes a place; nil where nothing is counted. It has to be used up by ``reserve(_:now:)`` or given back.
     mutating func enter(_ kind: RequestClass, _ priority: RequestPriority, now: Instant) -> Ticket? {
         guard let rate = rates.rate(kind) else { return nil }
-        var line = lines[kind] ?? Line(bucket: TokenBucket(rate, now: now))
         let rank = priority == .background ? now + Self.handicap : now
         let ticket = Ticket(kind: kind, rank: rank, number: tickets)
         tickets += 1
-        let place = line.waiting.lastIndex { $0.precedes(ticket) }.map { $0 + 1 } ?? 0
-        line.waiting.insert(ticket, at: place)
-        lines[kind] = line
+        lines[kind, default: Line(bucket: TokenBucket(rate, now: now))].insert(ticket)
         return ticket
     }
 
     /// Whether the holder may send now. `go` uses the ticket up; ``ended(_:)`` must follow.
     mutating func reserve(_ ticket: Ticket, now: Instant) -> Turn {
-        guard var line = lines[ticket.kind], let place = line.waiting.firstIndex(of: ticket) else { return .go }
+        guard let line = lines[ticket.kind], let place = line.waiting.firstIndex(of: ticket) else { return .go }
         if let end = line.bucket.frozenUntil, now < end { return .frozen(until: end) }
         if let most = line.bucket.rate.mostConcurrent, line.underWay + place >= most {
             return .wait(max(Self.slotWait, line.bucket.wait(for: place + 1, now: now)))
         }
-        guard place == 0, line.bucket.take(now: now) else {
+        guard place == 0, lines[ticket.kind]?.bucket.take(now: now) == true else {
             return .wait(max(.milliseconds(1), line.bucket.wait(for: place + 1, now: now)))
         }
-        line.waiting.removeFirst()
-        line.underWay += 1
-        lines[ticket.kind] = line
+        lines[ticket.kind]?.waiting.removeFirst()
+        lines[ticket.kind]?.underWay += 1
         return .go
     }
 

@@ -79,16 +79,16 @@ enum Sample {
     /// Runs the body with a real transport and ends its HTTP client afterwards.
     static func withTransport<Value>(
         logger: Logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }),
-        _ body: (AzureTransport) async throws -> Value
+        settings: HTTPSettings = HTTPSettings(), _ body: (AzureTransport) async throws -> Value
     ) async throws -> Value {
-        let client = AzureTransport.makeHTTPClient()
-        let transport = AzureTransport(client: client, userAgent: "skls-tests", logger: logger)
+        let clients = HTTPClients(settings)
+        let transport = AzureTransport(clients: clients, userAgent: "skls-tests", logger: logger)
         do {
             let value = try await body(transport)
-            try await client.shutdown()
+            try await clients.shutdown()
             return value
         } catch {
-            try await client.shutdown()
+            try await clients.shutdown()
             throw error
         }
     }
