@@ -46,15 +46,20 @@ package struct AzureClient: Sendable {
     /// sent once more: a 401 was not applied.
     /// - Throws: for every reply but a successful one; `throttled` without anything sent if its turn is too far away.
     func call(_ request: AzureRequest) async throws(AzureError) -> AzureReply {
-        let token = try await tokens.token(environment.scope, correlationID: request.correlationID)
-        let reply = try await send(request, token)
-        guard reply.status == 401 else { return try successful(reply, to: request, token: token) }
+        let scope = request.tokenScope ?? environment.scope
+        let token = try await tokens.token(scope, correlationID: request.correlationID)
+        let refused: AzureError
+        do throws(AzureError) {
+            return try await send(request, token)
+        } catch {
+            refused = error
+        }
+        guard refused.status == 401 else { throw refused }
         let renewed = try await tokens.replacement(
-            for: token, environment.scope, claims: reply.claimsChallenge, correlationID: request.correlationID)
-        return try successful(try await send(request, renewed), to: request, token: renewed)
+            for: token, scope, claims: refused.claims, correlationID: request.correlationID)
+        return try await send(request, renewed)
     }
 
-    /// Sends a request in its turn; the gate learns from the reply, whatever its status.
     private func send(_ request: AzureRequest, _ token: AccessToken) async throws(AzureError) -> AzureReply {
         let kind = try await gate.pass(request, by: self)
         let reply: AzureReply
@@ -64,18 +69,12 @@ package struct AzureClient: Sendable {
             gate.ended(kind, reply: nil, error: nil, now: now)
             throw error
         }
-        let error = reply.isSuccess ? nil : AzureError(reply, to: request, clock: transport.clock)
-        gate.ended(kind, reply: reply, error: error, now: now)
-        return reply
-    }
-
-    private func successful(
-        _ reply: AzureReply, to request: AzureRequest, token: AccessToken
-    ) throws(AzureError) -> AzureReply {
-        if reply.isSuccess { return reply }
         var request = request
         request.secrets.append(token.secret)
-        throw AzureError(reply, to: request, clock: transport.clock)
+        let error = reply.isSuccess ? nil : AzureError(reply, to: request, clock: transport.clock)
+        gate.ended(kind, reply: reply, error: error, now: now)
+        if let error { throw error }
+        return reply
     }
 
     /// What is left of the request quotas, for metrics and `explain`.

@@ -172,6 +172,42 @@ import Testing
         }
     }
 
+    @Test func `a resource of any type is there or not`() {
+        var script = WorldScript()
+        _ = script.put("site-a")
+        script.createAccount("account1")
+        for path in [WorldScript.site("Site-A"), WorldScript.storage("account1")] {
+            let there = script.call("HEAD", path)
+            #expect(there.status == 204 && there.body.isEmpty)
+            let missing = script.call("HEAD", path + "x")
+            #expect(missing.status == 404 && missing.body.isEmpty)
+        }
+    }
+
+    @Test func `any filter is answered or refused`() {
+        var script = WorldScript()
+        _ = script.put("site-a")
+        var random = SeededGenerator(seed: 5)
+        let pieces = [
+            "name", "tagName", "resourceType", " eq ", " ne ", " and ", " or ", "'", "''", "'x'", "(", ")", ",", " ",
+            "substringof", "startswith", "\u{0}", "é", "%",
+        ]
+        var answered = 0
+        for _ in 0..<3_000 {
+            let filter = (0..<Int.random(in: 0...9, using: &random)).map { _ in
+                pieces.randomElement(using: &random) ?? ""
+            }.joined()
+            let call = ResourceCall(
+                path: ResourcePath(path: "/subscriptions/sub/resources"), method: "GET",
+                query: [("$filter", filter)], version: "2021-04-01",
+                request: ControlRequest(method: "GET", path: "/subscriptions/sub/resources"))
+            let reply = script.world.listResources(call)
+            #expect(reply.status == 200 || reply.errorCode == "InvalidFilterInQueryString", "\(filter)")
+            if reply.status == 200 { answered += 1 }
+        }
+        #expect(answered > 0)
+    }
+
     @Test func `a listed resource has its sku, tags and region but no properties`() {
         var script = WorldScript()
         script.createAccount("account1", tags: #"{"a":"1"}"#)

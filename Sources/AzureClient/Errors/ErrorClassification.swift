@@ -7,6 +7,8 @@ enum ErrorClassification {
         "resourcenotfound": .notFound, "notfound": .notFound, "manifest_unknown": .notFound, "name_unknown": .notFound,
         "resourcegroupnotfound": .scopeNotFound, "subscriptionnotfound": .scopeNotFound,
         "invalidsubscriptionid": .scopeNotFound, "parentresourcenotfound": .scopeNotFound,
+        // Of the management plane of storage (recorded by Azure/azure-cli, 2022-04, read 2026-11).
+        "sharenotfound": .notFound,
         // A principal that was just made is not known everywhere for minutes.
         "principalnotfound": .scopeNotFound,
         "59202": .conflictBusy, "59203": .conflictBusy, "59205": .conflictBusy,

@@ -34,6 +34,8 @@ struct AzureRequest: Sendable {
     var priority = RequestPriority.user
     /// What has to be blanked if a reply echoes it.
     var secrets: [Secret] = []
+    /// What the token has to be good for; nil for Azure Resource Manager.
+    var tokenScope: TokenScope?
 }
 
 /// A reply of any status.

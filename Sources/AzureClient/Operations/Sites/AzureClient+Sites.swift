@@ -97,7 +97,7 @@ extension AzureClient: SitesAPI {
     }
 
     /// The reply, nil if Azure says that the resource itself does not exist.
-    private func found(_ request: AzureRequest) async throws(AzureError) -> AzureReply? {
+    func found(_ request: AzureRequest) async throws(AzureError) -> AzureReply? {
         do throws(AzureError) {
             return try await call(request)
         } catch  where error.code == .notFound {

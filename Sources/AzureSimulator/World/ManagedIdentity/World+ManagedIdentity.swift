@@ -2,8 +2,10 @@
 // 2024-11-30, recorded replies of 2022-01-31-preview, read 2026-11).
 
 extension World {
-    /// Versions of Microsoft.ManagedIdentity that are answered, all alike.
-    static let managedIdentityVersions = ["2018-11-30", "2022-01-31-preview", "2023-01-31", "2024-11-30"]
+    /// Versions of Microsoft.ManagedIdentity that are answered, all alike; the last two are what `az identity` sends.
+    static let managedIdentityVersions = [
+        "2018-11-30", "2022-01-31-preview", "2023-01-31", "2024-11-30", "2025-01-31-preview", "2025-05-31-preview",
+    ]
 
     mutating func answerManagedIdentity(_ call: ResourceCall, at now: Instant) -> Reply {
         RefusedRequest.replying { () throws(RefusedRequest) in

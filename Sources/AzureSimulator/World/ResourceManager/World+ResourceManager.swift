@@ -72,6 +72,9 @@ extension World {
         if let missing = missingSubscription(of: path) { return missing }
         if let group = path.group, let refusal = refusal(ofGroup: group, method: call.method) { return refusal }
         if let refusal = refusal(ofProvider: provider.namespace, method: call.method, at: now) { return refusal }
+        if call.method == "HEAD", ResourceInventory.named(path.type) != nil, path.name != nil, path.suffix.isEmpty {
+            return Reply(status: trackedResource(at: path) == nil ? 404 : 204)
+        }
         let reply = provider.answer(&self, call, now)
         noteGraphChange(by: call, at: now)
         return reply
