@@ -123,7 +123,7 @@ struct SimulatorOptions: ParsableArguments {
         }
         configuration.federatedCredentials = federated.map { text in
             let parts = text.split(separator: ",").map(String.init)
-            return FederatedCredential(issuer: parts[0], subject: parts[1])
+            return TrustedIssuer(issuer: parts[0], subject: parts[1])
         }
         // In the environment and not an option: other users see a program's arguments.
         if let secret = ProcessInfo.processInfo.environment["SKLS_SIMULATOR_SECRET"], !secret.isEmpty {

@@ -1,3 +1,4 @@
+import Crypto
 import CryptoExtras
 import Foundation
 import SwiftASN1
@@ -120,6 +121,20 @@ import X509
         #expect(!isAccepted(parts.joined(separator: "."), by: &script))
     }
 
+    @Test func `the cache of checked tokens is bounded and keeps what it holds`() {
+        var cache = TokenCache()
+        func digest(_ number: Int) -> SHA256Digest { SHA256.hash(data: Array("\(number)".utf8)) }
+        let entry = TokenCache.Entry(
+            principal: Principal(clientID: "c", objectID: "o"), audience: "a", notBefore: WorldScript.start,
+            end: WorldScript.start)
+        for number in 0..<TokenCache.limit { cache[digest(number)] = entry }
+        cache[digest(0)] = entry
+        #expect(cache[digest(TokenCache.limit - 1)] != nil)
+        cache[digest(TokenCache.limit)] = entry
+        #expect(cache[digest(0)] == nil)
+        #expect(cache[digest(TokenCache.limit)] != nil)
+    }
+
     // MARK: Assertions
 
     @Test func `a registered certificate's key stands for the secret`() throws {
@@ -144,6 +159,7 @@ import X509
         }
         let token = json(try login(key, thumbprint: thumbprint)).string("access_token")
         #expect(isAccepted(token, by: &script))
+        #expect(try login(key, thumbprint: thumbprint + "=").status == 200)
         #expect(try codes(login(strangeKey, thumbprint: thumbprint)) == [700027])
         #expect(try codes(login(key, thumbprint: "nosuch")) == [700027])
         #expect(try codes(login(key, thumbprint: thumbprint, audience: "/other")) == [700023])

@@ -85,7 +85,9 @@ extension World {
         inCertificateAssertion token: JSONWebToken, client: String, request: ControlRequest
     ) -> ProofFault? {
         let thumbprint = token.header["x5t#S256"]?.string ?? token.header["x5t"]?.string ?? ""
-        guard let certificate = settings.certificates.first(where: { $0.thumbprints.contains(thumbprint) }) else {
+        // msal for Python 1.39 pads it, which RFC 7515 does not.
+        let bare = String(thumbprint.prefix { $0 != "=" })
+        guard let certificate = settings.certificates.first(where: { $0.thumbprints.contains(bare) }) else {
             return ProofFault(
                 code: 700027,
                 text: "The certificate with identifier used to sign the client assertion is not registered on "

@@ -52,7 +52,7 @@ struct TokenCache: Sendable {
     subscript(digest: SHA256Digest) -> Entry? {
         get { entries[digest] }
         set {
-            if entries.count >= Self.limit { entries.removeAll(keepingCapacity: true) }
+            if entries.count >= Self.limit, entries[digest] == nil { entries.removeAll(keepingCapacity: true) }
             entries[digest] = newValue
         }
     }
@@ -84,8 +84,9 @@ extension World {
         guard header.lowercased().hasPrefix("bearer ") else { return .failure(.malformed) }
         let text = header.dropFirst(7)
         let digest = SHA256.hash(data: Array(text.utf8))
-        guard let entry = tokens[digest] ?? verified(text) else { return .failure(.malformed) }
-        tokens[digest] = entry
+        let known = tokens[digest]
+        guard let entry = known ?? verified(text) else { return .failure(.malformed) }
+        if known == nil { tokens[digest] = entry }
         if entry.end <= now { return .failure(.expired(entry.end)) }
         // Clocks of client and server are one here; Azure allows for five minutes.
         if entry.notBefore > now + .seconds(300) { return .failure(.malformed) }
