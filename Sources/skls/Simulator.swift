@@ -76,15 +76,31 @@ struct SimulatorOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "How a PUT of a site or plan is answered: "
-                + WebSettings.WriteMode.allCases.map(\.rawValue).joined(separator: ", ") + ".", valueName: "mode"))
-    var writes: String = WebSettings.WriteMode.instant.rawValue
-
-    @Option(
-        help: ArgumentHelp(
             "Let requests fail; may be repeated. KIND, KIND:PROBABILITY, KIND:every=N or KIND:count=N, where KIND is "
                 + FaultKind.allCases.map(\.rawValue).joined(separator: ", ") + ".", valueName: "fault"))
     var fault: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
+            "A further App Service plan, such as dedicated=B1; may be repeated.", valueName: "name=sku"))
+    var simulatorPlan: [String] = []
+
+    @Option(help: ArgumentHelp("A Container Apps environment; may be repeated.", valueName: "name"))
+    var simulatorEnvironment: [String] = []
+
+    @Option(help: ArgumentHelp("A site's name that belongs to somebody else; may be repeated.", valueName: "name"))
+    var takenName: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
+            "How writes of sites and plans are answered: "
+                + WebSettings.WriteMode.allCases.map(\.rawValue).joined(separator: ", ") + ".", valueName: "mode"))
+    var siteWrites = WebSettings.WriteMode.instant.rawValue
+
+    @Option(
+        help: ArgumentHelp(
+            "How long a deleted site holds its name, before the latency scale.", valueName: "seconds"))
+    var deleteLag = 0
 
     @Option(help: ArgumentHelp("Seed of the simulator's identifiers and faults; random by default.", valueName: "seed"))
     var seed: UInt64?
@@ -105,7 +121,13 @@ struct SimulatorOptions: ParsableArguments {
 
     func validate() throws {
         for text in fault where FaultPlan.Rule(text) == nil { throw ValidationError("--fault does not know \(text)") }
-        if WebSettings.WriteMode(rawValue: writes) == nil { throw ValidationError("--writes does not know \(writes)") }
+        if WebSettings.WriteMode(rawValue: siteWrites) == nil {
+            throw ValidationError("--site-writes does not know \(siteWrites)")
+        }
+        for plan in simulatorPlan where plan.split(separator: "=").count != 2 {
+            throw ValidationError("--simulator-plan takes NAME=SKU, not \(plan)")
+        }
+        if deleteLag < 0 { throw ValidationError("--delete-lag is below 0") }
         if latencyScale < 0 { throw ValidationError("--latency-scale is below 0") }
         if keepState, simulatorDirectory == nil { throw ValidationError("--keep-state needs --simulator-directory") }
         for text in federated where text.split(separator: ",").count != 2 {
@@ -125,8 +147,15 @@ struct SimulatorOptions: ParsableArguments {
         configuration.quota.isEnforced = quotas
         configuration.latencyScale = latencyScale
         configuration.faults = FaultPlan(fault.compactMap { FaultPlan.Rule($0) })
-        if let mode = WebSettings.WriteMode(rawValue: writes) { configuration.web.writes = mode }
         configuration.seed = seed
+        configuration.web.plans = simulatorPlan.map { text in
+            let parts = text.split(separator: "=").map(String.init)
+            return .init(name: parts[0], sku: parts[1])
+        }
+        configuration.web.environments = simulatorEnvironment.map { .init(name: $0) }
+        configuration.web.takenNames = Set(takenName)
+        configuration.web.writes = WebSettings.WriteMode(rawValue: siteWrites) ?? .instant  // refused by validate
+        configuration.web.deleteLag = .seconds(deleteLag)
         configuration.clientCertificates = try clientCertificate.map {
             try String(contentsOfFile: $0, encoding: .utf8)
         }

@@ -67,6 +67,34 @@ import Testing
         }
     }
 
+    @Test func `a stopped site's container ends, and a started one's begins`() async throws {
+        try await RunningSimulator.run { simulator in
+            try await SiteServer.serve("a1", in: simulator) {
+                #expect(try await simulator.send(simulator.visit("a1")).status == 200)
+                #expect(try await simulator.arm(.POST, "sites/a1/stop").status == 200)
+                let page = try await simulator.send(simulator.visit("a1"))
+                #expect(page.status == 403)
+                #expect(page.text.contains("This web app is stopped"))
+                try await simulator.until { try simulator.entries("run").isEmpty }
+                #expect(try await simulator.arm(.POST, "sites/a1/start").status == 200)
+                try await simulator.until { try !simulator.entries("run").isEmpty }
+            }
+        }
+    }
+
+    @Test func `a slow PUT is answered when its time has come`() async throws {
+        try await RunningSimulator.run {
+            $0.web.writes = .slow
+            $0.latencyScale = 0.02
+        } body: { simulator in
+            let start = ContinuousClock.now
+            let put = try await simulator.put("a1", image: "nosuch")
+            #expect(put.status == 200)
+            #expect(ContinuousClock.now - start >= .milliseconds(500))
+            #expect(try await simulator.arm(.GET, "sites/a1").status == 200)
+        }
+    }
+
     @Test func `the request log tells of each answer and holds no secret`() async throws {
         try await RunningSimulator.run { simulator in
             _ = try await simulator.put("a1", image: "nosuch", settings: ["CANARY": "canary-value"])

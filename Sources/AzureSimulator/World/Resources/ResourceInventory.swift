@@ -63,9 +63,10 @@ extension World {
 extension ResourceInventory {
     static let sites = ResourceInventory(
         type: "Microsoft.Web/sites",
-        list: { world in 
-            world.siteOrder.compactMap { world.sites[$0] }.filter { $0.visibility.hiddenUntil == nil }.map(world.tracked)
-         },
+        list: { world in
+            world.siteOrder.compactMap { world.sites[$0] }.filter { $0.visibility.hiddenUntil == nil }.map(
+                world.tracked)
+        },
         find: { world, group, name in
             world.site(name, group: group).map(world.tracked)
         },
