@@ -41,11 +41,12 @@ package struct AzureClient: Sendable {
     /// applied.
     /// - Throws: for every reply but a successful one.
     func call(_ request: AzureRequest) async throws(AzureError) -> AzureReply {
-        let token = try await tokens.token(environment.scope, correlationID: request.correlationID)
+        let scope = request.tokenScope ?? environment.scope
+        let token = try await tokens.token(scope, correlationID: request.correlationID)
         let reply = try await transport.send(request, bearer: token)
         guard reply.status == 401 else { return try successful(reply, to: request, token: token) }
         let renewed = try await tokens.replacement(
-            for: token, environment.scope, claims: reply.claimsChallenge, correlationID: request.correlationID)
+            for: token, scope, claims: reply.claimsChallenge, correlationID: request.correlationID)
         return try successful(try await transport.send(request, bearer: renewed), to: request, token: renewed)
     }
 

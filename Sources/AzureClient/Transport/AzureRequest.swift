@@ -31,6 +31,8 @@ struct AzureRequest: Sendable {
     var bodyBound = BodyBound.refuse(aboveBytes: standardBodyBytes)
     /// What has to be blanked if a reply echoes it.
     var secrets: [Secret] = []
+    /// What the token has to be good for; nil for Azure Resource Manager.
+    var tokenScope: TokenScope?
 }
 
 /// A reply of any status.
