@@ -129,8 +129,11 @@ extension Event {
     /// Whether something may be different afterwards that outlives the process.
     var changesDurableState: Bool {
         switch self {
-        case .request(_, let request): request.method != "GET" && request.method != "HEAD"
-        case .visit, .abandoned, .containerReady, .containerExited, .containerWrote, .woke, .shutdown: false
+        // Queries and telemetry change nothing that is kept.
+        case .request(_, let request):
+            request.method != "GET" && request.method != "HEAD" && request.plane != .logs
+                && request.plane != .ingestion
+        case .follow, .beat, .visit, .abandoned, .containerReady, .containerExited, .containerWrote, .woke, .shutdown: false
         }
     }
 }
