@@ -74,6 +74,12 @@ struct SimulatorOptions: ParsableArguments {
             "What Azure's own durations are multiplied by: 0 is no delay, 1 is as slow as Azure.", valueName: "factor"))
     var latencyScale: Double = 0
 
+    @Option(help: ArgumentHelp("Rows in one answer of Log Analytics; more make it partial.", valueName: "count"))
+    var logAnswerRows: Int = 500_000
+
+    @Option(help: ArgumentHelp("How many log rows out of a thousand come twice.", valueName: "count"))
+    var logDuplicates: Int = 0
+
     @Option(
         help: ArgumentHelp(
             "Let requests fail; may be repeated. KIND, KIND:PROBABILITY, KIND:every=N or KIND:count=N, where KIND is "
@@ -146,6 +152,8 @@ struct SimulatorOptions: ParsableArguments {
         configuration.keepsState = keepState
         configuration.quota.isEnforced = quotas
         configuration.latencyScale = latencyScale
+        configuration.logs.resultRows = max(0, logAnswerRows)
+        configuration.logs.duplicatesPerMille = min(1_000, max(0, logDuplicates))
         configuration.faults = FaultPlan(fault.compactMap { FaultPlan.Rule($0) })
         configuration.seed = seed
         configuration.web.plans = simulatorPlan.map { text in

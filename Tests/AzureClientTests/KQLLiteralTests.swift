@@ -21,7 +21,7 @@ import Testing
             "ä", "🎈", "e\u{301}",
             "a", " ", "\\\"", "\\n", "{", "]",
         ]
-        for _ in 0..<3_000 {
+        for _ in 0..<1_000 {
             var text = ""
             for _ in 0..<Int.random(in: 0...12, using: &random) { text += pieces.randomElement(using: &random) ?? "" }
             let query = "print v = \(KQLLiteral.string(text)), after = 1"

@@ -155,7 +155,8 @@ struct SimulatedAzure: Sendable {
         group: String? = nil, subscription: String? = nil, secret: Secret? = nil
     ) throws -> AzureClient {
         let environment = try AzureEnvironment(
-            resourceManager: url, authority: url, audience: "https://management.azure.com")
+            resourceManager: url, authority: url, audience: "https://management.azure.com", logAnalytics: url,
+            logAnalyticsAudience: "https://api.loganalytics.io")
         let credential = ClientSecretCredential(
             environment: environment, tenant: configuration.tenantID, clientID: configuration.clientID,
             secret: secret ?? Secret(configuration.clientSecret.revealed), transport: transport)

@@ -201,11 +201,11 @@ import Testing
     @Test func `a query cannot choose what it costs`() {
         let doubling = (1...40).map { "let t\($0) = union t\($0 - 1), t\($0 - 1);" }.joined()
         let hostile = [
-            "let t0 = T;\(doubling) t40 | count", String(repeating: "(", count: 100_000),
-            "print " + String(repeating: "1+", count: 100_000) + "1",
+            "let t0 = T;\(doubling) t40 | count", String(repeating: "(", count: 20_000),
+            "print " + String(repeating: "1+", count: 20_000) + "1",
             "print " + String(repeating: "not(", count: 10_000),
-            String(repeating: " ", count: 300_000), "print -" + String(repeating: "-", count: 100_000) + "1",
-            "T | project x" + String(repeating: "[0]", count: 50_000),
+            String(repeating: " ", count: 300_000), "print -" + String(repeating: "-", count: 20_000) + "1",
+            "T | project x" + String(repeating: "[0]", count: 20_000),
         ]
         for query in hostile.dropLast(2) {
             #expect(throws: KQL.Failure.self) { try Self.run(query, limits: .init(workRows: 100_000)) }
@@ -214,7 +214,7 @@ import Testing
         #expect(throws: KQL.Failure.self) { try Self.run(hostile[6]) }
     }
 
-    @Test func `a query of random tokens fails or runs, but never traps`() {
+    @Test func `a query of random tokens fails or runs, but never traps`() async {
         let words = [
             "T", "|", "where", "project", "n", "(", ")", "==", "\"a\"", "1", "5m", "and", "summarize", "count()", "by",
             ",",
@@ -225,13 +225,18 @@ import Testing
         ]
         var random = SeededGenerator(seed: 5)
         var ran = 0
-        for _ in 0..<20_000 {
-            let count = Int.random(in: 1...14, using: &random)
-            var query = Bool.random(using: &random) ? "T | " : ""
+        for _ in 0..<5_000 {
+            let count = Int.random(in: 1...8, using: &random)
+            let starts = ["", "T | ", "T | where ", "T | summarize ", "T | extend x = ", "print "]
+            var query = starts.randomElement(using: &random) ?? ""
             for _ in 0..<count { query += (words.randomElement(using: &random) ?? "") + " " }
-            do throws(KQL.Failure) { _ = try Self.run(query, limits: .init(workRows: 10_000)); ran += 1 } catch {}
+            do throws(KQL.Failure) {
+                _ = try Self.run(query, limits: .init(workRows: 10_000))
+                ran += 1
+            } catch {}
+            await Task.yield()
         }
-        #expect(ran > 20)
+        #expect(ran > 50)
     }
 
     @Test func `the tables of a query are known before it runs`() throws {

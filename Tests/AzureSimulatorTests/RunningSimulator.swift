@@ -14,7 +14,7 @@ struct RunningSimulator: Sendable {
     let client: HTTPClient
     /// Begins the graceful end; `run` waits for it.
     let stop: @Sendable () async -> Void
-    private let token: String
+    let token: String
 
     /// What stands for the agent in a container.
     enum Agent {

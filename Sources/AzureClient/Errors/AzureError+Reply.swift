@@ -19,6 +19,9 @@ extension AzureError {
             requestID: reply.headers.first(name: "x-ms-request-id") ?? reply.requestID.description,
             retryAfter: RetryAfter.duration(reply.headers, unixSeconds: clock.unixSeconds()),
             effectIsUnknown: request.isWrite && Self.leavesDoubt(status: reply.status))
+        detail = body.innerMessage.map {
+            SafeText.escaped(SafeText.blanked($0, secrets: request.secrets), limit: 1024)
+        }
         if reply.status == 401 { claims = reply.claimsChallenge }
     }
 

@@ -61,6 +61,9 @@ package struct AzureError: Error, Sendable, Equatable {
     package var innerCode: String?
     /// At most 1,024 characters.
     package var message: String
+    /// What the service's innermost error says, where it says something else: the place in a query, for instance. At most
+    /// 1,024 characters.
+    package var detail: String?
     /// Groups the calls of one reconcile, `x-ms-correlation-request-id`.
     package var correlationID: String?
     /// The service's id of this call, `x-ms-request-id`; the client's own where no reply arrived.
@@ -97,6 +100,7 @@ extension AzureError: CustomStringConvertible {
         let facts = [status.map { "HTTP \($0)" }, serviceCode, innerCode].compactMap(\.self)
         if !facts.isEmpty { text += " (\(facts.joined(separator: ", ")))" }
         text += ": \(message)"
+        if let detail { text += ": \(detail)" }
         if effectIsUnknown { text += " (the request may have been applied)" }
         let ids = [correlationID.map { "correlation \($0)" }, requestID.map { "request \($0)" }].compactMap(\.self)
         if !ids.isEmpty { text += " [\(ids.joined(separator: ", "))]" }
@@ -116,6 +120,7 @@ package enum AzureOperation: String, Sendable, CaseIterable {
     case deleteSite = "sites.delete"
     case containerLogs = "sites.containerLogs"
     case getPlan = "plans.get"
+    case queryLogs = "logs.query"
     case resolveImage = "registry.resolve"
     case getResourceGroup = "groups.get"
     case putResourceGroup = "groups.put"

@@ -6,6 +6,9 @@ struct ErrorBody: Sendable, Equatable {
     var innerCodes: [String] = []
     /// Empty where the body says nothing.
     var message = ""
+    /// The innermost message of `innererror`, where the outer one only says that something is wrong, as in Log
+    /// Analytics.
+    var innerMessage: String?
     /// An id that stands in the body only, as in Entra's errors.
     var correlationID: String?
 
@@ -83,6 +86,9 @@ struct ErrorBody: Sendable, Equatable {
         inner.read(value, depth: depth + 1)
         for found in inner.codes where found != code && !innerCodes.contains(found) { innerCodes.append(found) }
         if message.isEmpty { message = inner.message }
+        if let deeper = inner.innerMessage ?? (inner.message.isEmpty ? nil : inner.message), deeper != message {
+            innerMessage = innerMessage ?? deeper
+        }
     }
 
     private init() {}

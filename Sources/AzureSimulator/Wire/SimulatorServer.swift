@@ -30,7 +30,8 @@ struct SimulatorServer: Sendable {
         let entry = RequestEntry(request.head, plane: plane.rawValue, journal: requests)
         if World.isKudu(host), World.isLogStream(String(path)) {
             try await kudu.respond(
-                to: request, control: ControlRequest(request, isSecure: isSecure, body: []), entry: entry, writer: writer, channel: channel)
+                to: request, control: ControlRequest(request, isSecure: isSecure, body: []), entry: entry,
+                writer: writer, channel: channel)
         } else if plane != .site || World.isKudu(host) {
             try await control(request, entry: entry, writer: writer, channel: channel)
         } else {

@@ -129,7 +129,10 @@ extension Event {
     /// Whether something may be different afterwards that outlives the process.
     var changesDurableState: Bool {
         switch self {
-        case .request(_, let request): request.method != "GET" && request.method != "HEAD"
+        // Queries and telemetry change nothing that is kept.
+        case .request(_, let request):
+            request.method != "GET" && request.method != "HEAD" && request.plane != .logs
+                && request.plane != .ingestion
         case .follow, .beat, .visit, .abandoned, .containerReady, .containerExited, .containerWrote, .woke, .shutdown: false
         }
     }
