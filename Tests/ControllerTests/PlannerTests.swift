@@ -68,6 +68,25 @@ struct PlannerTests {
         #expect(absent.rule == .createUnknown && absent.actions == [.putSite])
     }
 
+    @Test func `an operation is kept before it is followed, and let go before the site is read`() throws {
+        func planned(kept: String?, _ operation: OperationObservation?, age: Duration = .seconds(1)) throws -> Plan {
+            plan(
+                try input {
+                    $0.intent = settled($0, isSettled: false)
+                    $0.intent?.operation = kept
+                    $0.now = PlannerTests.now + age
+                    $0.operation = operation
+                })
+        }
+        #expect(try planned(kept: nil, .accepted("o")).actions == [.setOperation("o")])
+        #expect(try planned(kept: "o", .accepted("o2")).actions == [.followOperation("o2")])
+        #expect(try planned(kept: "o", nil).actions == [.followOperation("o")], "after a restart")
+        #expect(try planned(kept: "o", .ended("o")).actions == [.setOperation(nil)])
+        #expect(try planned(kept: "o", .accepted("o"), age: .seconds(4000)).actions == [.setOperation(nil)])
+        #expect(try planned(kept: nil, .ended("o")).actions == [.readSite])
+        #expect(try planned(kept: "o", nil).rule == .operationAccepted)
+    }
+
     @Test func `what a list will tell is not asked site by site`() throws {
         let plan = plan(
             try input {

@@ -136,8 +136,8 @@ func projected(_ facts: Facts, _ decision: Decision) -> [Attempt] {
             {
                 attempts[index].acknowledgedAt = instant
             }
-        case .openAttempt, .failRun, .settleIntent, .removeFinalizer, .markDeleted, .forget, .putSite, .deleteSite,
-            .postRun,
+        case .openAttempt, .failRun, .settleIntent, .setOperation, .removeFinalizer, .markDeleted, .forget, .putSite,
+            .followOperation, .deleteSite, .postRun,
             .readSite, .greetAgent, .readContainerLog, .followRun, .stopRun:
             continue
         }
