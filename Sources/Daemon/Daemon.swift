@@ -196,7 +196,10 @@ extension AzureSettings {
             if let planID, ResourceID(planID) == nil {
                 throw ConfigurationFaults(faults: ["SKLS_PLAN is neither a plan's name nor its resource id: \(planID)"])
             }
-            return SiteDesigner.Configuration(location: location, defaultPlan: planID, resourceGroupID: group)
+            var configuration = SiteDesigner.Configuration(
+                location: location, defaultPlan: planID, resourceGroupID: group)
+            try sites.apply(to: &configuration)
+            return configuration
         }
     }
 }

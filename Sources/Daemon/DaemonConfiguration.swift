@@ -30,7 +30,7 @@ package struct AzureSettings: Sendable {
     package var subscriptionID: String
     package var resourceGroup: String
     package var location: String
-    /// Resource id or name of the plan for records that name none.
+    /// Resource id or name of the plan for records that name no hosting; `nil` = the group's only one that fits.
     package var plan: String?
     /// Base address of Azure Resource Manager; `nil` = the public cloud's.
     package var resourceManager: String?
@@ -40,6 +40,8 @@ package struct AzureSettings: Sendable {
     package var siteAddress: String?
     /// Base address of the registry that images are looked up in at `docker pull`; `nil` = none is asked.
     package var registry: String?
+    /// What every site is given.
+    package var sites: SiteSettings
 }
 
 extension AzureSettings: CustomReflectable, CustomStringConvertible {
@@ -78,6 +80,7 @@ extension AzureSettings {
         authority = optional("AZURE_AUTHORITY_HOST")
         siteAddress = optional("SKLS_SITE_ADDRESS")
         registry = optional("SKLS_REGISTRY")
+        sites = SiteSettings(environment: environment, faults: &missing)
         if !missing.isEmpty {
             throw ConfigurationFaults(faults: missing + ["without an Azure account: skls serve --simulator"])
         }

@@ -12,7 +12,8 @@ struct Serve: AsyncParsableCommand {
 
             Without --simulator the daemon reads AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_SECRET, \
             AZURE_SUBSCRIPTION_ID, SKLS_RESOURCE_GROUP, SKLS_LOCATION and SKLS_PLAN from the environment. The plan must be \
-            Elastic Premium or Dedicated; it bills whether sites run or not.
+            Elastic Premium or Dedicated; it bills whether sites run or not. In its place SKLS_MANAGED_ENVIRONMENT names an \
+            environment of Container Apps. README.md lists what else sites can be given.
             """)
 
     @Flag(help: "Use a simulated Azure in this process; it ends with the daemon.")

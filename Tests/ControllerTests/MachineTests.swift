@@ -149,6 +149,24 @@ struct MachineTests {
         #expect(try await driver.record(record.uid)?.status.isTrue(.succeeded) == true)
     }
 
+    @Test func `a refused record says why, is tried again slowly and can be deleted at once`() async throws {
+        let driver = try MachineDriver(seed: 16)
+        driver.azure.refusal = "PlanCannotRunContainers"
+        let (kept, dropped) = (try makeRecord("kept"), try makeRecord("dropped", seed: 2))
+        try await driver.start()
+        try await driver.write(.create(kept), uid: kept.uid)
+        try await driver.write(.create(dropped), uid: dropped.uid)
+        try await driver.settle(for: .seconds(30))
+        let status = try #require(try await driver.record(dropped.uid)).status
+        #expect(status[.provisioned]?.reason == "PlanCannotRunContainers" && status.isTrue(.stalled))
+        try await driver.write(.markDeleted(dropped.uid, at: driver.now), uid: dropped.uid)
+        try await driver.settle(for: .seconds(1))
+        #expect(try await driver.record(dropped.uid) == nil && driver.azure.deleteCount == 0)
+        driver.azure.refusal = nil
+        try await driver.settle(for: .seconds(700))
+        #expect(driver.azure.executions.count == 1 && driver.azure.sites.count == 1)
+    }
+
     @Test func `another life of the daemon goes on with the operation that was kept`() async throws {
         let driver = try MachineDriver(seed: 12)
         driver.azure.operationPolls = 3

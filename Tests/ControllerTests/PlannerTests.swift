@@ -87,6 +87,19 @@ struct PlannerTests {
         #expect(try planned(kept: "o", nil).rule == .operationAccepted)
     }
 
+    @Test func `a record whose every write was refused goes at once, one in doubt does not`() throws {
+        func planned(isSurelyUnwritten: Bool) throws -> Plan {
+            plan(
+                try input {
+                    $0.record.metadata.deletionTimestamp = PlannerTests.now
+                    $0.intent = settled($0, isSettled: false)
+                    $0.isSurelyUnwritten = isSurelyUnwritten
+                })
+        }
+        #expect(try planned(isSurelyUnwritten: true).actions.last == .forget)
+        #expect(try planned(isSurelyUnwritten: false).actions.last == .readSite)
+    }
+
     @Test func `what a list will tell is not asked site by site`() throws {
         let plan = plan(
             try input {

@@ -28,6 +28,8 @@ struct SimulatedAzure {
     var staleReads = 0
     private var staleReadsLeft = 0
     private var before: [String: ObservedSite] = [:]
+    /// Writes are refused before they are sent.
+    var refusal: String?
     /// How often an operation has to be asked about before a PUT takes effect; nil = it does at once.
     var operationPolls: Int?
     /// Operations end without success and without a site.
@@ -86,6 +88,7 @@ struct SimulatedAzure {
     private mutating func apply(_ call: Call, now: Instant) -> CallResult {
         switch call {
         case .putSite(let design, _):
+            if let refusal { return .failed(.init(kind: .terminal(reason: refusal), message: "refused")) }
             putCount += 1
             if let operationPolls {
                 let operation = "operation-\(putCount)"

@@ -48,7 +48,10 @@ struct SiteWriter: Sendable {
         do throws(AzureError) {
             outcome = try await sites.putSite(name, request, correlationID: correlationID)
         } catch {
-            plans.forget(ground)
+            switch error.code {
+            case .scopeNotFound, .invalid, .conflict, .quotaExceeded, .other: plans.forget(ground)
+            default: break
+            }
             throw error
         }
         if existing == nil { plans.noteCreation(on: ground) }

@@ -18,6 +18,8 @@ package struct PlanInput: Hashable, Sendable {
     package var failures: [CallKind: CallFailure]
     /// A list of all sites is under way that will say what is there: single sites are not read meanwhile.
     package var isListPending: Bool
+    /// Every write that was ever tried for this record has failed for certain: there is no site and there will be none.
+    package var isSurelyUnwritten: Bool
     /// The run that a stop was sent for, and how: not sent twice.
     package var sentStop: StopRequest?
 
@@ -26,7 +28,7 @@ package struct PlanInput: Hashable, Sendable {
         site: SiteObservation = .unknown, operation: OperationObservation? = nil,
         agent: AgentObservation = .unknown, run: RunObservation? = nil,
         inFlight: Set<CallKind> = [], failures: [CallKind: CallFailure] = [:], isListPending: Bool = false,
-        sentStop: StopRequest? = nil
+        isSurelyUnwritten: Bool = false, sentStop: StopRequest? = nil
     ) {
         self.now = now
         self.record = record
@@ -40,6 +42,7 @@ package struct PlanInput: Hashable, Sendable {
         self.inFlight = inFlight
         self.failures = failures
         self.isListPending = isListPending
+        self.isSurelyUnwritten = isSurelyUnwritten
         self.sentStop = sentStop
     }
 }

@@ -52,7 +52,8 @@ private func provisioned(_ facts: Facts, _ decision: Decision) -> Finding? {
             message: "the name \(foreign.name) is used by another site")
     }
     if let failure = facts.failure(.putSite) {
-        return Finding(type: .provisioned, status: .false, reason: "WriteFailed", message: failure.message)
+        let reason = if case .terminal(let reason) = failure.kind { reason } else { "WriteFailed" }
+        return Finding(type: .provisioned, status: .false, reason: reason, message: failure.message)
     }
     if decision.actions.contains(.putSite) {
         return Finding(type: .provisioned, status: .false, reason: facts.hasOwnSite ? "Updating" : "Creating")

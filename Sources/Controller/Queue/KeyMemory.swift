@@ -21,6 +21,8 @@ struct KeyMemory {
     private var lastPutSucceededAt: Instant?
     /// Design hash that the newest PUT carried: what a read that is not stale has to show.
     private var lastPutHash: String?
+    /// See ``PlanInput/isSurelyUnwritten``; `nil` before the first load. Not known of writes of an earlier life.
+    private var isSurelyUnwritten: Bool?
     /// Posts of the open attempt that were sent in this process, and whether an earlier process may have sent one.
     private var postsSent = 0
     private var mayHaveBeenPostedBefore = false
@@ -38,6 +40,7 @@ struct KeyMemory {
             generation = record.metadata.generation
             identity = designer.identity(of: record)
         }
+        if isSurelyUnwritten == nil { isSurelyUnwritten = stored.intent == nil }
         hostName = record.status.site?.hostName ?? hostName
         let open = stored.attempts.last { $0.isOpen }
         if open?.token != openToken {
@@ -68,6 +71,9 @@ struct KeyMemory {
     ) {
         inFlight[kind] = nil
         if kind == .postRun { postsSent += 1 }
+        if kind == .putSite {
+            if case .failed(let failure) = result, failure.kind != .outcomeUnknown {} else { isSurelyUnwritten = false }
+        }
         // What was asked before the site was written last may have been answered by the site as it was.
         let isOutdated = lastWriteAt.map { written in begunAt[kind].map { $0 <= written } ?? false } ?? false
         switch result {
@@ -158,7 +164,8 @@ struct KeyMemory {
             operation: operation,
             agent: agent,
             run: run.flatMap { $0.token == openToken ? $0.observation : nil }, inFlight: Set(inFlight.keys),
-            failures: failures, isListPending: isListPending, sentStop: sentStop)
+            failures: failures, isListPending: isListPending,
+            isSurelyUnwritten: (isSurelyUnwritten ?? false) && inFlight[.putSite] == nil, sentStop: sentStop)
     }
 
     // MARK: parts

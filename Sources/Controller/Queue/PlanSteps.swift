@@ -99,7 +99,9 @@ struct PlanSteps: Equatable {
             .markDeleted, .forget:
             return nil
         case .putSite:
-            let isUpdate = if case .present = site { true } else { false }
+            // A site that was seen once is looked for again, lest what others set is lost to a read that found nothing.
+            let isPresent = if case .present = site { true } else { false }
+            let isUpdate = isPresent || record.status.site != nil
             return .putSite(designer.design(of: record), isUpdate: isUpdate)
         case .followOperation(let operation): return .followOperation(operation)
         case .deleteSite: return .deleteSite(name: name)
