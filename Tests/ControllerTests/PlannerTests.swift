@@ -100,6 +100,30 @@ struct PlannerTests {
         #expect(try planned(isSurelyUnwritten: false).actions.last == .readSite)
     }
 
+    @Test func `a site that somebody else changed since our last write says so`() throws {
+        func drifted(written: String?, observed: String?, isSettled: Bool = true, hash: String = "h") throws
+            -> Condition?
+        {
+            plan(
+                try input {
+                    $0.record.status.site = SiteStatus(
+                        name: "n", resourceID: "/r", hostName: "host", lastModified: written)
+                    $0.intent = settled($0, isSettled: isSettled)
+                    guard case .present(var site, let asOf) = site(of: $0, hash: hash) else { return }
+                    site.lastModified = observed
+                    $0.site = .present(site, asOf: asOf)
+                }
+            ).status[.drifted]
+        }
+        #expect(try drifted(written: "1", observed: "2")?.reason == "ModifiedOutside")
+        #expect(try drifted(written: "1", observed: "2")?.status == .unknown)
+        #expect(try drifted(written: "1", observed: "1")?.status == .false)
+        #expect(try drifted(written: nil, observed: "2")?.status == .false)
+        #expect(try drifted(written: "1", observed: nil)?.status == .false)
+        #expect(try drifted(written: "1", observed: "2", isSettled: false)?.status == .false, "our own write")
+        #expect(try drifted(written: "1", observed: "2", hash: "other")?.reason == "DesignHashDiffers")
+    }
+
     @Test func `what a list will tell is not asked site by site`() throws {
         let plan = plan(
             try input {
