@@ -1,5 +1,5 @@
 # The only entry points. `make demo` shows the main job, `make test` runs everything that CI runs.
-.PHONY: demo test bench format release build tools
+.PHONY: demo test bench fuzz format release build tools
 
 build: tools
 	swift build
@@ -17,6 +17,10 @@ test: tools
 bench: tools
 	swift build -c release
 	scripts/bench
+
+# `make fuzz SECONDS=600` runs longer.
+fuzz: tools
+	scripts/fuzz $(SECONDS)
 
 format:
 	swift format format -i -r --parallel Package.swift Sources Tests

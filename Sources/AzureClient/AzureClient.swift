@@ -1,6 +1,6 @@
 /// Azure as one resource group sees it: typed calls to Azure Resource Manager with one credential.
 ///
-/// A value that holds no state of its own but the token cache; copies share it.
+/// A value that holds no state of its own but the token cache and the request quotas; copies share them.
 package struct AzureClient: Sendable {
     /// How long whole calls may take.
     package struct Limits: Sendable {
@@ -18,6 +18,7 @@ package struct AzureClient: Sendable {
     let limits: Limits
     private let transport: any Transport
     private let tokens: TokenCache
+    private let gate: RequestGate
     private let pacing: Pacing
 
     package init(
@@ -29,41 +30,62 @@ package struct AzureClient: Sendable {
 
     init(
         environment: AzureEnvironment, scope: AzureScope, credential: any TokenCredential,
-        sending transport: any Transport, limits: Limits = Limits(), pacing: Pacing = .system
+        sending transport: any Transport, limits: Limits = Limits(), rates: RequestRates = .published,
+        pacing: Pacing = .system
     ) {
         self.environment = environment
         self.scope = scope
         self.limits = limits
         self.transport = transport
         self.pacing = pacing
+        gate = RequestGate(rates, resourceManager: environment.resourceManager)
         tokens = TokenCache(credential: credential, now: transport.clock.now)
     }
 
-    /// Sends a request with a token. A token that is refused is renewed and the request sent once more: a 401 was not
-    /// applied.
-    /// - Throws: for every reply but a successful one.
+    /// Sends a request with a token, in its turn (``RequestRates``). A token that is refused is renewed and the request
+    /// sent once more: a 401 was not applied.
+    /// - Throws: for every reply but a successful one; `throttled` without anything sent if its turn is too far away.
     func call(_ request: AzureRequest) async throws(AzureError) -> AzureReply {
-        let token = try await tokens.token(environment.scope, correlationID: request.correlationID)
-        let reply = try await transport.send(request, bearer: token)
-        guard reply.status == 401 else { return try successful(reply, to: request, token: token) }
+        let scope = request.tokenScope ?? environment.scope
+        let token = try await tokens.token(scope, correlationID: request.correlationID)
+        let refused: AzureError
+        do throws(AzureError) {
+            return try await send(request, token)
+        } catch {
+            refused = error
+        }
+        guard refused.status == 401 else { throw refused }
         let renewed = try await tokens.replacement(
-            for: token, environment.scope, correlationID: request.correlationID)
-        return try successful(try await transport.send(request, bearer: renewed), to: request, token: renewed)
+            for: token, scope, claims: refused.claims, correlationID: request.correlationID)
+        return try await send(request, renewed)
     }
 
-    private func successful(
-        _ reply: AzureReply, to request: AzureRequest, token: AccessToken
-    ) throws(AzureError) -> AzureReply {
-        if reply.isSuccess { return reply }
+    private func send(_ request: AzureRequest, _ token: AccessToken) async throws(AzureError) -> AzureReply {
+        let kind = try await gate.pass(request, by: self)
+        let reply: AzureReply
+        do throws(AzureError) {
+            reply = try await transport.send(request, bearer: token)
+        } catch {
+            gate.ended(kind, reply: nil, error: nil, now: now)
+            throw error
+        }
         var request = request
         request.secrets.append(token.secret)
-        throw AzureError(reply, to: request, clock: transport.clock)
+        let error = reply.isSuccess ? nil : AzureError(reply, to: request, clock: transport.clock)
+        gate.ended(kind, reply: reply, error: error, now: now)
+        if let error { throw error }
+        return reply
     }
+
+    /// What is left of the request quotas, for metrics and `explain`.
+    package func budgets() -> [RequestBudget] { gate.snapshot(now: now) }
 
     /// Now, on the clock that replies are judged by.
     var now: ContinuousClock.Instant { transport.clock.now() }
     /// Seconds since 1970.
     var unixSeconds: Int64 { transport.clock.unixSeconds() }
+
+    func jitter() -> Double { pacing.jitter() }
 
     /// Lets time pass on behalf of a call.
     /// - Throws: `cancelled` alone.

@@ -1,10 +1,11 @@
-import Crypto
+import FoundationEssentials
 import Glibc
 import HummingbirdCore
 package import Logging
 import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
+import NIOSSL
 import ServiceLifecycle
 import SystemPackage
 
@@ -40,6 +41,12 @@ package final class AzureSimulator: Service {
         guard access(configuration.busybox, X_OK) == 0 else {
             throw SimulatorError(
                 code: .busyboxMissing, message: "there is no \(configuration.busybox): install busybox-static")
+        }
+        guard configuration.latencyScale >= 0, configuration.latencyScale.isFinite else {
+            throw SimulatorError(code: .configuration, message: "the latency scale is not a number from 0 on")
+        }
+        guard !configuration.keepsState || configuration.directory != nil else {
+            throw SimulatorError(code: .configuration, message: "state can only be kept in a directory that is named")
         }
         for (name, folder) in configuration.imageRoots {
             guard ImageReference(name) != nil else {
@@ -77,6 +84,8 @@ package final class AzureSimulator: Service {
     }
 
     private func serve(in directory: SimulatorDirectory, threads: NIOThreadPool) async throws {
+        // A key takes a while to find: that goes on beside the preparation of containers.
+        async let loadedKeys = SimulatorKeys.load(from: directory)
         let owner = FileOwner.forContainers
         var bases = ["busybox": try await BaseRoot.busybox(configuration.busybox)]
         for (name, folder) in configuration.imageRoots { bases[name] = try BaseRoot.folder(folder) }
@@ -87,7 +96,12 @@ package final class AzureSimulator: Service {
 
         let executions = try Journal(path: directory.executions, logger: logger)
         let requests = try Journal(path: directory.requests, logger: logger)
-        let simulation = Simulation(settings: worldSettings(), now: SystemCalls.wallClock) { execution, time in
+        let keys = try await loadedKeys
+        let stateFile = configuration.keepsState ? StateFile(path: directory.state, logger: logger) : nil
+        let simulation = try Simulation(
+            settings: try worldSettings(tokenKey: keys.tokenKey), snapshot: try stateFile?.read(),
+            now: SystemCalls.wallClock
+        ) { execution, time in
             executions.append([
                 "time": .string(time.iso8601), "site": .string(execution.site), "token": .string(execution.token),
                 "boot": .string(execution.boot),
@@ -101,39 +115,72 @@ package final class AzureSimulator: Service {
             proxy: SiteProxy(
                 simulation: simulation, runtime: runtime, watch: watch, responseLimit: configuration.responseLimit),
             requests: requests, logger: logger)
-        try await run(responder, runtime: runtime, simulation: simulation, watch: watch, directory: directory)
+        let context = try keys.authority.serverContext(
+            names: ServerNames.names(domain: configuration.domain, location: configuration.location),
+            addresses: ServerNames.addresses, now: Date())
+        try await run(
+            responder, tls: context, runtime: runtime, simulation: simulation, stateFile: stateFile,
+            directory: directory)
     }
 
-    /// Server and runtime side by side; the end of either is the end of both.
+    /// Servers, runtime and state side by side; the end of any is the end of all.
     private func run(
-        _ responder: SimulatorServer, runtime: ContainerRuntime, simulation: Simulation, watch: DisconnectWatch,
-        directory: SimulatorDirectory
+        _ responder: SimulatorServer, tls: NIOSSLContext, runtime: ContainerRuntime, simulation: Simulation,
+        stateFile: StateFile?, directory: SimulatorDirectory
     ) async throws {
-        let server = Server(
-            childChannelSetup: DeferredHTTPChannel(
-                base: HTTP1Channel(
-                    responder: { request, writer, channel in
-                        try await responder.respond(to: request, writer: writer, channel: channel)
-                    }, configuration: .init(additionalChannelHandlers: [watch.makeHandler()]))),
-            configuration: ServerConfiguration(address: .hostname("127.0.0.1", port: configuration.port)),
-            onServerRunning: { [onReady] channel in
-                let port = channel.localAddress?.port ?? 0
+        var secure = responder
+        secure.isSecure = true
+        let (ports, portSink) = AsyncStream.makeStream(of: Int.self)
+        let secureServer = server(secure, tls: tls, port: configuration.securePort) { port in
+            portSink.yield(port)
+            portSink.finish()
+        }
+        let plainServer = server(responder, tls: nil, port: configuration.port) { [onReady] port in
+            for await securePort in ports {
                 await onReady(
-                    SimulatorAddress(url: "http://127.0.0.1:\(port)", port: port, directory: directory.path))
-            }, eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: logger)
+                    SimulatorAddress(
+                        url: "http://127.0.0.1:\(port)", port: port, secureURL: "https://127.0.0.1:\(securePort)",
+                        authorityFile: directory.authorityCertificate, directory: directory.path))
+            }
+        }
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
                 // Containers stop first, so that long polls end; the server then has no request to wait for.
                 try await withGracefulShutdownHandler {
-                    try await server.run()
+                    try await Self.run(plainServer, secureServer)
                 } onGracefulShutdown: {
                     simulation.shutDown()
                 }
                 simulation.shutDown()
             }
             group.addTask { await runtime.run(simulation.effects) { simulation.report($0) } }
+            if let stateFile { group.addTask { await stateFile.run(simulation) } }
             try await group.waitForAll()
         }
+    }
+
+    /// Both servers, until both have ended; the failure of one cancels the other.
+    private static func run(_ first: some Service, _ second: some Service) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await first.run() }
+            group.addTask { try await second.run() }
+            try await group.waitForAll()
+        }
+    }
+
+    private func server(
+        _ responder: SimulatorServer, tls: NIOSSLContext?, port: Int, onRunning: @escaping @Sendable (Int) async -> Void
+    ) -> Server<DeferredHTTPChannel> {
+        Server(
+            childChannelSetup: DeferredHTTPChannel(
+                base: HTTP1Channel(
+                    responder: { request, writer, channel in
+                        try await responder.respond(to: request, writer: writer, channel: channel)
+                    }, configuration: .init(additionalChannelHandlers: [responder.proxy.watch.makeHandler()])), tls: tls
+            ),
+            configuration: ServerConfiguration(address: .hostname("127.0.0.1", port: port)),
+            onServerRunning: { channel in await onRunning(channel.localAddress?.port ?? 0) },
+            eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: logger)
     }
 
     // MARK: Preparation
@@ -155,21 +202,31 @@ package final class AzureSimulator: Service {
         try TreeRemover.remove("probe", in: directory.runs)
     }
 
-    private func worldSettings() -> WorldSettings {
+    private func worldSettings(tokenKey: TokenKey) throws(SimulatorError) -> WorldSettings {
         var generator = SystemRandomNumberGenerator()
         var images = ["docker.io/library/alpine": "busybox", "docker.io/library/busybox": "busybox"]
         for name in configuration.imageRoots.keys {
             guard let reference = ImageReference(name) else { continue }  // refused by init
             images["\(reference.registry)/\(reference.repository)"] = name
         }
-        return WorldSettings(
+        var settings = WorldSettings(
             tenantID: configuration.tenantID, clientID: configuration.clientID,
             clientSecret: configuration.clientSecret, subscriptionID: configuration.subscriptionID,
             resourceGroups: [configuration.resourceGroup] + configuration.otherResourceGroups,
             location: configuration.location, planName: configuration.planName, images: images,
-            pageSize: configuration.pageSize,
-            tokenKey: SymmetricKey(size: .bits256),
-            seed: configuration.seed ?? UInt64.random(in: 0...UInt64.max, using: &generator))
+            tokenKey: tokenKey, seed: configuration.seed ?? UInt64.random(in: 0...UInt64.max, using: &generator))
+        settings.domain = configuration.domain
+        settings.pageSize = configuration.pageSize
+        settings.latencyScale = configuration.latencyScale
+        settings.faults = configuration.faults
+        settings.quota = configuration.quota
+        settings.access = configuration.access
+        settings.certificates = try configuration.clientCertificates.map { pem throws(SimulatorError) in
+            try RegisteredCertificate(pem: pem)
+        }
+        settings.federation = configuration.federatedCredentials
+        settings.identityHeader = configuration.identityHeader
+        return settings
     }
 
     private static func environment(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }

@@ -22,6 +22,26 @@ package struct SimulatorConfiguration: Sendable {
     package var planName = Self.defaultPlanName
     /// The port on 127.0.0.1; 0 takes a free one.
     package var port = Self.defaultPort
+    /// The port of HTTPS on 127.0.0.1; 0 takes a free one.
+    package var securePort = 0
+    /// The sites' domain.
+    package var domain = "azurewebsites.net"
+    /// Certificates in PEM that the application registration knows, for clients that prove themselves with a key.
+    package var clientCertificates: [String] = []
+    /// Issuers and subjects whose tokens stand for the application's secret.
+    package var federatedCredentials: [TrustedIssuer] = []
+    /// What `X-IDENTITY-HEADER` has to say at the identity endpoint of App Service. Drawn at random unless it is set.
+    package var identityHeader = SimulatorSecret.random()
+    /// What the application may touch.
+    package var access = PrincipalAccess.subscription
+    /// How many requests Resource Manager takes, and whether it refuses more.
+    package var quota = QuotaPolicy()
+    /// What Azure's own durations are multiplied by: 0 is an Azure without delays, 1 the real one.
+    package var latencyScale = 0.0
+    /// What fails, and when.
+    package var faults = FaultPlan()
+    /// Whether resources, keys and identifiers outlive the simulator, in its directory. Needs `directory`.
+    package var keepsState = false
     /// Resources in one page of a list.
     package var pageSize = 100
     /// The static agent that every container starts with.
@@ -64,6 +84,10 @@ package struct SimulatorAddress: Equatable, Sendable {
     /// `http://127.0.0.1:PORT`: Resource Manager, login and registry alike.
     package var url: String
     package var port: Int
+    /// `https://127.0.0.1:PORT`: the same with TLS, for clients that insist on it.
+    package var secureURL: String
+    /// The file with the certificate, in PEM, that such clients have to trust.
+    package var authorityFile: String
     /// The directory with its journals.
     package var directory: String
 }

@@ -17,6 +17,8 @@ package struct SimulatorError: Error, Equatable, CustomStringConvertible, Sendab
         case directoryInUse
         /// A file operation in the simulator's directory failed.
         case fileSystem
+        /// What was kept of an earlier simulator cannot be read or written.
+        case state
         /// A value of the configuration cannot be used.
         case configuration
     }

@@ -115,7 +115,7 @@ struct DaemonCore: Sendable {
     }
 
     func run(settings: AzureSettings) async throws {
-        let azureHTTP = AzureTransport.makeHTTPClient()
+        let azureHTTP = HTTPClients(settings.http)
         let agentHTTP = DaemonCore.makeAgentHTTPClient()
         do {
             try await run(settings: settings, azureHTTP: azureHTTP, agentHTTP: agentHTTP)
@@ -129,9 +129,8 @@ struct DaemonCore: Sendable {
         }
     }
 
-    private func run(settings: AzureSettings, azureHTTP: HTTPClient, agentHTTP: HTTPClient) async throws {
-        let transport = AzureTransport(client: azureHTTP, userAgent: "skls/\(sklsVersion)", logger: logger)
-        let azure = try AzureClient(settings, transport: transport)
+    private func run(settings: AzureSettings, azureHTTP: HTTPClients, agentHTTP: HTTPClient) async throws {
+        let connection = try await AzureConnection(settings, clients: azureHTTP, logger: logger)
         let designer = SiteDesigner(
             configuration: try settings.siteConfiguration, instance: store.instance, key: store.key,
             writer: String(boot, radix: 36))
@@ -140,12 +139,12 @@ struct DaemonCore: Sendable {
         let controller = ControllerService(
             store: store,
             performer: CallPerformer(
-                sites: azure, agents: agents, directory: directory, output: output, clock: DaemonCore.clock),
+                sites: connection.client, agents: agents, directory: directory, output: output, clock: DaemonCore.clock),
             output: output, designer: designer, seed: boot, clock: DaemonCore.clock, logger: logger)
         let api = APIServer(
             configuration: APIServerConfiguration(socketPath: socketPath, version: sklsVersion), store: store,
             output: output, runInput: AgentRunInput(store: store, agents: agents, directory: directory),
-            images: try RegistryImageResolver(settings: settings, transport: transport),
+            images: try RegistryImageResolver(settings: settings, transport: connection.transport),
             readiness: ControllerReadiness(controller: controller), clock: DaemonCore.clock, logger: logger)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await controller.run() }
@@ -171,33 +170,25 @@ struct DaemonCore: Sendable {
     }
 }
 
-extension AzureClient {
-    fileprivate init(_ settings: AzureSettings, transport: AzureTransport) throws {
-        let environment = try AzureEnvironment(
-            resourceManager: settings.resourceManager ?? "https://management.azure.com",
-            authority: settings.authority ?? "https://login.microsoftonline.com",
-            // A simulator issues tokens for the real audience, as the real service would.
-            audience: settings.resourceManager == nil ? nil : "https://management.azure.com")
-        self.init(
-            environment: environment,
-            scope: try AzureScope(subscriptionID: settings.subscriptionID, resourceGroup: settings.resourceGroup),
-            credential: ClientSecretCredential(
-                environment: environment, tenant: settings.tenantID, clientID: settings.clientID,
-                secret: Secret(settings.clientSecret), transport: transport),
-            transport: transport)
-    }
-}
-
 extension AzureSettings {
+    /// The plan for records that name none.
+    var planID: ResourceID? {
+        get throws(ConfigurationFaults) {
+            guard let plan else { return nil }
+            let group = "/subscriptions/\(subscriptionID)/resourceGroups/\(resourceGroup)"
+            let text = plan.contains("/") ? plan : "\(group)/providers/Microsoft.Web/serverfarms/\(plan)"
+            guard let id = ResourceID(text) else {
+                throw ConfigurationFaults(faults: ["SKLS_PLAN is neither a plan's name nor its resource id: \(text)"])
+            }
+            return id
+        }
+    }
+
     fileprivate var siteConfiguration: SiteDesigner.Configuration {
         get throws {
             let group = "/subscriptions/\(subscriptionID)/resourceGroups/\(resourceGroup)"
-            let planID = plan.map { $0.contains("/") ? $0 : group + "/providers/Microsoft.Web/serverfarms/" + $0 }
-            if let planID, ResourceID(planID) == nil {
-                throw ConfigurationFaults(faults: ["SKLS_PLAN is neither a plan's name nor its resource id: \(planID)"])
-            }
             var configuration = SiteDesigner.Configuration(
-                location: location, defaultPlan: planID, resourceGroupID: group)
+                location: location, defaultPlan: try planID?.description, resourceGroupID: group)
             try sites.apply(to: &configuration)
             return configuration
         }

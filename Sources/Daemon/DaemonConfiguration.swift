@@ -1,3 +1,4 @@
+package import AzureClient
 package import AzureSimulator
 
 /// Everything that the daemon needs to know to run.
@@ -23,25 +24,30 @@ package struct DaemonConfiguration: Sendable {
 
 /// Which Azure, and as whom.
 package struct AzureSettings: Sendable {
-    package var tenantID: String
-    package var clientID: String
-    /// Not printed by anything: see the type's mirror.
-    package var clientSecret: String
+    /// By what the daemon proves itself. Which credential serves shows when the first token is asked for.
+    package var credentials: CredentialSettings
+    package var cloud: CloudChoice
     package var subscriptionID: String
     package var resourceGroup: String
     package var location: String
     /// Resource id or name of the plan for records that name no hosting; `nil` = the group's only one that fits.
     package var plan: String?
-    /// Base address of Azure Resource Manager; `nil` = the public cloud's.
+    /// Base address of Azure Resource Manager; `nil` = the cloud's.
     package var resourceManager: String?
-    /// Base address of the token service; `nil` = the public cloud's.
+    /// Base address of the token service; `nil` = the cloud's.
     package var authority: String?
+    /// What tokens for Azure Resource Manager are issued for; `nil` = as in the cloud.
+    package var audience: String?
+    /// Base address of the Log Analytics query API; `nil` = the cloud's.
+    package var logAnalytics: String?
     /// What to connect to instead of the sites' own host names; `nil` = the sites themselves.
     package var siteAddress: String?
     /// Base address of the registry that images are looked up in at `docker pull`; `nil` = none is asked.
     package var registry: String?
     /// What every site is given.
     package var sites: SiteSettings
+    /// Proxies and private authorities on the way to Azure.
+    package var http: HTTPSettings
 }
 
 extension AzureSettings: CustomReflectable, CustomStringConvertible {
@@ -52,16 +58,18 @@ extension AzureSettings: CustomReflectable, CustomStringConvertible {
 /// All that is missing or wrong in the configuration, at once.
 package struct ConfigurationFaults: Error, CustomStringConvertible {
     package let faults: [String]
-    package var description: String { faults.joined(separator: "\n") }
+    /// Ways out that are no fault by themselves.
+    package var hints: [String] = []
+    package var description: String { (faults + hints).joined(separator: "\n") }
 }
 
 extension AzureSettings {
     /// Reads the settings from environment variables, those of Azure's SDKs where they have one. Throws every fault at once.
     package init(environment: [String: String]) throws(ConfigurationFaults) {
-        var missing: [String] = []
+        var faults: [String] = []
         func required(_ name: String, _ meaning: String) -> String {
             guard let value = environment[name], !value.isEmpty else {
-                missing.append("\(name) is not set: \(meaning)")
+                faults.append("\(name) is not set: \(meaning)")
                 return ""
             }
             return value
@@ -69,20 +77,46 @@ extension AzureSettings {
         func optional(_ name: String) -> String? {
             environment[name].flatMap { $0.isEmpty ? nil : $0 }
         }
-        tenantID = required("AZURE_TENANT_ID", "the Entra tenant of the service principal")
-        clientID = required("AZURE_CLIENT_ID", "the service principal's application id")
-        clientSecret = required("AZURE_CLIENT_SECRET", "the service principal's secret")
+        /// Checks an address without its cloud being known yet.
+        func address(_ name: String) -> String? {
+            guard var text = optional(name) else { return nil }
+            // The SDKs take a bare host name for this one.
+            if name == "AZURE_AUTHORITY_HOST", !text.contains("://") { text = "https://\(text)" }
+            do throws(AzureError) {
+                _ = try AzureEnvironment(resourceManager: text)
+            } catch {
+                faults.append("\(name): \(error.message): \(error.resource)")
+            }
+            return text
+        }
         subscriptionID = required("AZURE_SUBSCRIPTION_ID", "where the Function Apps go")
         resourceGroup = required("SKLS_RESOURCE_GROUP", "where the Function Apps go; it must exist")
         location = required("SKLS_LOCATION", "the region of the plan, such as westeurope")
+        credentials = CredentialSettings(environment: environment, faults: &faults)
+        cloud = .published(.publicCloud)
+        do throws(AzureError) {
+            if let text = optional("SKLS_CLOUD") { cloud = try CloudChoice(text) }
+        } catch {
+            faults.append("SKLS_CLOUD: \(error.message): \(error.resource)")
+        }
         plan = optional("SKLS_PLAN")
-        resourceManager = optional("SKLS_AZURE_ENDPOINT")
-        authority = optional("AZURE_AUTHORITY_HOST")
+        resourceManager = address("SKLS_AZURE_ENDPOINT")
+        authority = address("AZURE_AUTHORITY_HOST")
+        audience = optional("SKLS_AZURE_AUDIENCE")
+        logAnalytics = address("SKLS_LOGS_ENDPOINT")
         siteAddress = optional("SKLS_SITE_ADDRESS")
         registry = optional("SKLS_REGISTRY")
-        sites = SiteSettings(environment: environment, faults: &missing)
-        if !missing.isEmpty {
-            throw ConfigurationFaults(faults: missing + ["without an Azure account: skls serve --simulator"])
+        sites = SiteSettings(environment: environment, faults: &faults)
+        http = HTTPSettings(environment: environment, faults: &faults)
+        if !faults.isEmpty {
+            throw ConfigurationFaults(
+                faults: faults,
+                hints: [
+                    "the credential comes from AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET or "
+                        + "AZURE_CLIENT_CERTIFICATE_PATH, a workload or managed identity, or az login; skls doctor "
+                        + "shows which",
+                    "without an Azure account: skls serve --simulator",
+                ])
         }
     }
 

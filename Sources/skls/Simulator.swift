@@ -7,8 +7,9 @@ struct Simulator: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Run the simulated Azure on its own.",
         discussion: """
-            Prints the environment variables with which `skls serve` uses it, then serves until it is told to stop. Its \
-            sites run on this machine, each in a private copy of a root file system under bubblewrap.
+            Prints the environment variables with which `skls serve` uses it, and as comments those with which \
+            Microsoft's own clients do, then serves until it is told to stop. Its sites run on this machine, each in a \
+            private copy of a root file system under bubblewrap.
             """)
 
     @OptionGroup var simulatorOptions: SimulatorOptions
@@ -17,11 +18,30 @@ struct Simulator: AsyncParsableCommand {
     func run() async throws {
         let configuration = try simulatorOptions.configuration()
         try await runSimulator(configuration: configuration, logger: logOptions.logger()) { address in
-            let lines = AzureSettings.environment(of: configuration, at: address).map { name, value in
-                "export \(name)=\(value)\n"
+            var lines = ["# files: \(address.directory)", "# https: \(address.secureURL)"]
+            lines += AzureSettings.environment(of: configuration, at: address).map { "export \($0.name)=\($0.value)" }
+            lines.append("# for az and the SDKs:")
+            lines += Self.environmentOfMicrosoftClients(configuration, address).map {
+                "# export \($0.name)=\($0.value)"
             }
-            FileHandle.standardOutput.write(Data((["# files: \(address.directory)\n"] + lines).joined().utf8))
+            FileHandle.standardOutput.write(Data(lines.map { $0 + "\n" }.joined().utf8))
         }
+    }
+}
+
+extension Simulator {
+    /// For clients that insist on HTTPS. Commented out in the output, so that `eval` of it leaves the shell's own trust
+    /// alone.
+    private static func environmentOfMicrosoftClients(
+        _ configuration: SimulatorConfiguration, _ address: SimulatorAddress
+    ) -> [(name: String, value: String)] {
+        [
+            ("REQUESTS_CA_BUNDLE", address.authorityFile), ("SSL_CERT_FILE", address.authorityFile),
+            ("AZURE_AUTHORITY_HOST", address.secureURL), ("AZURE_CORE_INSTANCE_DISCOVERY", "false"),
+            ("ARM_CLOUD_METADATA_URL", "\(address.secureURL)/metadata/endpoints?api-version=2019-05-01"),
+            ("AZURE_POD_IDENTITY_AUTHORITY_HOST", address.url), ("IDENTITY_ENDPOINT", "\(address.url)/msi/token"),
+            ("IDENTITY_HEADER", configuration.identityHeader.revealed),
+        ]
     }
 }
 
@@ -39,10 +59,50 @@ struct SimulatorOptions: ParsableArguments {
             "Where the simulator keeps its files; by default a temporary folder.", valueName: "directory"))
     var simulatorDirectory: String?
 
+    @Option(help: ArgumentHelp("The simulator's port for HTTPS on 127.0.0.1; 0 takes a free one.", valueName: "port"))
+    var simulatorTLSPort: Int = 0
+
+    @Flag(help: "Keep the simulator's resources and keys in its directory, and go on with them at the next start.")
+    var keepState = false
+
+    @Flag(help: "Refuse requests beyond Resource Manager's quotas with 429, as Azure does.")
+    var quotas = false
+
+    @Option(
+        help: ArgumentHelp(
+            "What Azure's own durations are multiplied by: 0 is no delay, 1 is as slow as Azure.", valueName: "factor"))
+    var latencyScale: Double = 0
+
+    @Option(
+        help: ArgumentHelp(
+            "Let requests fail; may be repeated. KIND, KIND:PROBABILITY, KIND:every=N or KIND:count=N, where KIND is "
+                + FaultKind.allCases.map(\.rawValue).joined(separator: ", ") + ".", valueName: "fault"))
+    var fault: [String] = []
+
+    @Option(help: ArgumentHelp("Seed of the simulator's identifiers and faults; random by default.", valueName: "seed"))
+    var seed: UInt64?
+
+    @Option(
+        help: ArgumentHelp(
+            "A certificate in PEM with whose key a client may prove itself; may be repeated.", valueName: "path"))
+    var clientCertificate: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
+            "An issuer and a subject whose tokens stand for the client's secret; may be repeated.",
+            valueName: "issuer,subject"))
+    var federated: [String] = []
+
     @Option(help: ArgumentHelp("The agent's executable; by default beside this program.", valueName: "path"))
     var agent: String?
 
     func validate() throws {
+        for text in fault where FaultPlan.Rule(text) == nil { throw ValidationError("--fault does not know \(text)") }
+        if latencyScale < 0 { throw ValidationError("--latency-scale is below 0") }
+        if keepState, simulatorDirectory == nil { throw ValidationError("--keep-state needs --simulator-directory") }
+        for text in federated where text.split(separator: ",").count != 2 {
+            throw ValidationError("--federated takes ISSUER,SUBJECT, not \(text)")
+        }
         for root in imageRoot where root.split(separator: "=", maxSplits: 1).count != 2 {
             throw ValidationError("--image-root takes NAME=FOLDER, not \(root)")
         }
@@ -51,7 +111,24 @@ struct SimulatorOptions: ParsableArguments {
     func configuration() throws -> SimulatorConfiguration {
         var configuration = SimulatorConfiguration(agentExecutable: try agent ?? siblingExecutable("skls-agent"))
         configuration.port = simulatorPort
+        configuration.securePort = simulatorTLSPort
         configuration.directory = simulatorDirectory
+        configuration.keepsState = keepState
+        configuration.quota.isEnforced = quotas
+        configuration.latencyScale = latencyScale
+        configuration.faults = FaultPlan(fault.compactMap { FaultPlan.Rule($0) })
+        configuration.seed = seed
+        configuration.clientCertificates = try clientCertificate.map {
+            try String(contentsOfFile: $0, encoding: .utf8)
+        }
+        configuration.federatedCredentials = federated.map { text in
+            let parts = text.split(separator: ",").map(String.init)
+            return TrustedIssuer(issuer: parts[0], subject: parts[1])
+        }
+        // In the environment and not an option: other users see a program's arguments.
+        if let secret = ProcessInfo.processInfo.environment["SKLS_SIMULATOR_SECRET"], !secret.isEmpty {
+            configuration.clientSecret = SimulatorSecret(secret)
+        }
         for root in imageRoot {
             let parts = root.split(separator: "=", maxSplits: 1).map(String.init)
             if parts.count == 2 { configuration.imageRoots[parts[0]] = parts[1] }

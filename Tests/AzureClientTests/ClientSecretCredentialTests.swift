@@ -27,7 +27,8 @@ import Testing
         #expect(
             request.body.map { String(buffer: $0) }
                 == "grant_type=client_credentials&client_id=client&client_secret=s3cret%2F%2B%26"
-                + "&scope=https%3A%2F%2Fmanagement.example%2F.default")
+                + "&scope=https%3A%2F%2Fmanagement.example%2F.default"
+                + "&claims=%7B%22access_token%22%3A%7B%22xms_cc%22%3A%7B%22values%22%3A%5B%22cp1%22%5D%7D%7D%7D")
         #expect(!request.url.contains("s3cret") && !"\(request.headers)".contains("s3cret"))
         #expect(transport.bearers == [nil])
     }

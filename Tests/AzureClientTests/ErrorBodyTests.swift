@@ -1,3 +1,4 @@
+import NIOCore
 import Testing
 
 @testable import AzureClient
@@ -68,6 +69,48 @@ import Testing
             code: "DeploymentFailed", inner: ["QuotaExceeded"],
             message: #"{"error":{"code":"QuotaExceeded","message":"m"}}"#),
         Case(
+            testDescription: "deployment whose detail's message is JSON",
+            body:
+                #"{"error":{"code":"DeploymentFailed","message":"At least one failed.","details":[{"code":"Conflict","message":"{\"error\":{\"code\":\"MissingSubscriptionRegistration\",\"message\":\"m\"}}"}]}}"#,
+            code: "DeploymentFailed", inner: ["MissingSubscriptionRegistration", "Conflict"],
+            message: "At least one failed."),
+        Case(
+            testDescription: "Resource Manager with target and an empty list",
+            body: #"{"error":{"code":"InvalidTemplate","target":"t","message":"m","details":[],"innererror":null}}"#,
+            code: "InvalidTemplate", message: "m"),
+        Case(
+            testDescription: "App Service that throttles plans",
+            body: #"""
+                {"Code":"429","Message":"App Service Plan Create operation is throttled for subscription s.","Target":null,"Details":[{"ErrorEntity":{"ExtendedCode":"51025","Code":"429"}}]}
+                """#,
+            code: "429", inner: ["51025"],
+            message: "App Service Plan Create operation is throttled for subscription s."),
+        Case(
+            testDescription: "XML with a code in the header",
+            body: "<?xml version=\"1.0\"?><Error><Code>Other</Code><Message>gone</Message></Error>",
+            header: "ShareNotFound", code: "ShareNotFound", message: "gone"),
+        Case(
+            testDescription: "HTML of a stopped site",
+            body: "<html><head></head><body><h1 id=\"x\">Error 403</h1><h1>This web app is stopped.</h1></body></html>",
+            code: nil, message: "This web app is stopped."),
+        Case(
+            testDescription: "error as a word beside a message", body: #"{"error":"Forbidden","message":"no role"}"#,
+            code: "Forbidden", message: "no role"),
+        Case(
+            testDescription: "Functions host",
+            body: #"{"Message":"An error has occurred.","ExceptionMessage":"no host","ExceptionType":"X"}"#, code: nil,
+            message: "An error has occurred. no host"),
+        Case(
+            testDescription: "log query",
+            body: #"""
+                {"error":{"message":"The request had some invalid properties","code":"BadArgumentError","innererror":{"code":"SemanticError","message":"A semantic error occurred.","innererror":{"code":"SEM0100","message":"'where' failed"}}}}
+                """#,
+            code: "BadArgumentError", inner: ["SEM0100", "SemanticError"],
+            message: "The request had some invalid properties"),
+        Case(
+            testDescription: "cut in the middle", body: #"{"error":{"code":"Conflict","mess"#, code: nil,
+            message: #"{"error":{"code":"Conflict","mess"#),
+        Case(
             testDescription: "container registry",
             body: #"{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown","detail":{"Tag":"x"}}]}"#,
             code: "MANIFEST_UNKNOWN", message: "manifest unknown"),
@@ -115,6 +158,38 @@ import Testing
             String(repeating: #"{"code":"A","message":"m","innererror":"#, count: 400) + "{}"
             + String(repeating: "}", count: 400)
         #expect(ErrorBody(bytes: body.utf8).code == "A")
+    }
+
+    @Test func `a long body is read, a longer one shown by its beginning`() {
+        func body(_ bytes: Int) -> String {
+            #"{"error":{"code":"RequestDisallowedByPolicy","message":"m","x":""# + String(repeating: "y", count: bytes)
+                + #""}}"#
+        }
+        #expect(ErrorBody(bytes: body(900_000).utf8).code == "RequestDisallowedByPolicy")
+        let longer = ErrorBody(bytes: body(2_000_000).utf8)
+        #expect(longer.code == nil && longer.message.count == 300)
+    }
+
+    @Test func `changed and cut bodies are read without failing`() {
+        for seed in UInt64(1)...1500 {
+            var generator = SplitMix(seed: seed)
+            var bytes = Array((Self.cases.randomElement(using: &generator)?.body ?? "").utf8)
+            for _ in 0..<Int.random(in: 1...6, using: &generator) where !bytes.isEmpty {
+                let place = Int.random(in: 0..<bytes.count, using: &generator)
+                switch Int.random(in: 0..<4, using: &generator) {
+                case 0: bytes.removeSubrange(place...)
+                case 1: bytes.insert(contentsOf: bytes[place...].prefix(40), at: 0)
+                case 2: bytes.remove(at: place)
+                default: bytes[place] = UInt8.random(in: 0...255, using: &generator)
+                }
+            }
+            let reply = AzureReply(
+                status: Int.random(in: 300...599, using: &generator), body: ByteBuffer(bytes: bytes),
+                requestID: .testing)
+            let error = AzureError(reply, to: Sample.request(isWrite: true), clock: .system)
+            #expect(error.message.count <= 1200 && !error.description.contains("\n"), "seed \(seed)")
+            #expect(!error.message.isEmpty, "seed \(seed)")
+        }
     }
 }
 

@@ -1,4 +1,3 @@
-import Crypto
 import Testing
 
 @testable import AzureSimulator
@@ -59,10 +58,10 @@ import Testing
         #expect(script.send(call("Bearer \(script.token)")).errorCode == "ExpiredAuthenticationToken")
     }
 
-    @Test func `a token of another simulator is worthless`() {
+    @Test func `a token of another simulator is worthless`() throws {
         var one = WorldScript(seed: 1)
         var settings = one.world.settings
-        settings.tokenKey = SymmetricKey(data: Array(repeating: 9, count: 32))
+        settings.tokenKey = try TokenKey.generate()
         one.world = World(settings: settings)
         #expect(one.arm("GET", WorldScript.site("a1")).errorCode == "InvalidAuthenticationToken")
     }

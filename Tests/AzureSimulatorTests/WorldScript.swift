@@ -1,5 +1,3 @@
-import Crypto
-
 @testable import AzureSimulator
 
 /// A World with a client that knows its secret, and a clock that only the script moves.
@@ -11,16 +9,31 @@ struct WorldScript: CustomStringConvertible {
     private var lastRequest: UInt64 = 0
     private(set) var token = ""
 
-    init(seed: UInt64 = 1, pageSize: Int = 100, groups: [String] = ["skls", "other"]) {
-        world = World(
-            settings: WorldSettings(
+    init(
+        seed: UInt64 = 1, pageSize: Int = 100, groups: [String] = ["skls", "other"],
+        _ change: (inout WorldSettings) -> Void = { _ in }
+    ) {
+        world = Self.world(
+            WorldSettings(
                 tenantID: "tenant", clientID: "client", clientSecret: SimulatorSecret("secret"), subscriptionID: "sub",
                 resourceGroups: groups, location: "eastus", planName: "plan",
                 images: [
                     "docker.io/library/alpine": "busybox", "docker.io/library/busybox": "busybox",
                     "example.com/team/tool": "tool",
-                ], pageSize: pageSize, tokenKey: SymmetricKey(data: Array(repeating: 7, count: 32)), seed: seed))
+                ], pageSize: pageSize, tokenKey: Self.tokenKey, seed: seed),
+            change: change)
         token = json(login()).string("access_token")
+    }
+
+    /// One key for all scripts: making one takes a while.
+    static let tokenKey: TokenKey = {
+        do { return try TokenKey.generate() } catch { fatalError("\(error)") }
+    }()
+
+    private static func world(_ settings: WorldSettings, change: (inout WorldSettings) -> Void) -> World {
+        var settings = settings
+        change(&settings)
+        return World(settings: settings)
     }
 
     var description: String { "a script at \(now.iso8601)" }

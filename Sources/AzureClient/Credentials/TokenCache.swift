@@ -2,7 +2,8 @@
 ///
 /// A token is used until five minutes before its end. From `refreshAt` on it is renewed in the background while it is
 /// still handed out; after that callers wait for the new one. If renewing fails while the old one is still valid, the
-/// old one is handed out. Failures are handed to those who waited and are not kept.
+/// old one is handed out. Failures are handed to those who waited and are not kept. What a service demands of the next
+/// token is passed on until a token was issued for it.
 actor TokenCache {
     /// As the Microsoft Authentication Libraries do (read 2026-02).
     static let margin = Duration.seconds(300)
@@ -14,6 +15,8 @@ actor TokenCache {
         /// From here on callers wait for a new token: five minutes before the end, or half of a shorter life.
         var waitFrom: ContinuousClock.Instant?
         var isFetching = false
+        /// What a service demanded when it refused the last token; the next fetch carries it.
+        var claims: ClaimsChallenge?
         var noRenewalBefore: ContinuousClock.Instant?
         var waiters: [UInt64: CheckedContinuation<Result<AccessToken, AzureError>, Never>] = [:]
     }
@@ -51,11 +54,15 @@ actor TokenCache {
     }
 
     /// A token other than the one that a service refused.
+    /// - Parameter claims: what the service demands of it. A token that was fetched without is not handed out.
     /// - Throws: as ``token(_:correlationID:)``.
     func replacement(
-        for refused: AccessToken, _ scope: TokenScope, correlationID: CorrelationID
+        for refused: AccessToken, _ scope: TokenScope, claims: ClaimsChallenge? = nil, correlationID: CorrelationID
     ) async throws(AzureError) -> AccessToken {
-        if entries[scope]?.token?.secret == refused.secret { entries[scope]?.token = nil }
+        if entries[scope]?.token?.secret == refused.secret {
+            entries[scope]?.token = nil
+            entries[scope]?.claims = claims
+        }
         return try await token(scope, correlationID: correlationID)
     }
 
@@ -94,12 +101,18 @@ actor TokenCache {
     }
 
     private func fetch(_ scope: TokenScope, correlationID: CorrelationID) async {
-        let result: Result<AccessToken, AzureError>
-        do throws(AzureError) {
-            result = .success(try await credential.token(scope, correlationID: correlationID))
-        } catch {
-            result = .failure(error)
-        }
+        var result: Result<AccessToken, AzureError>
+        var carried: ClaimsChallenge?
+        // A demand that came while the fetch was under way is not met by its token. Each turn of the loop but the
+        // first follows a refused token, so it ends.
+        repeat {
+            carried = entries[scope]?.claims
+            do throws(AzureError) {
+                result = .success(try await credential.token(scope, claims: carried, correlationID: correlationID))
+            } catch {
+                result = .failure(error)
+            }
+        } while carried != entries[scope]?.claims
         var entry = entries[scope] ?? Entry()
         let waiters = entry.waiters
         entry.waiters = [:]
@@ -108,6 +121,7 @@ actor TokenCache {
         case .success(let token):
             let now = now()
             entry.token = token
+            entry.claims = nil
             entry.waitFrom = token.expiresAt - min(Self.margin, max(.zero, token.expiresAt - now) / 2)
             entry.noRenewalBefore = nil
         case .failure: entry.noRenewalBefore = now().advanced(by: Self.pauseAfterFailure)

@@ -27,6 +27,11 @@ package struct ServiceURL: Sendable, Hashable, CustomStringConvertible {
             ? String(parts.percentEncodedPath.dropLast()) : parts.percentEncodedPath
     }
 
+    /// A published service, by its host name in lower case.
+    init(httpsHost: String) {
+        (scheme, host, port, pathPrefix) = ("https", httpsHost, 443, "")
+    }
+
     private static func origin(of parts: URLComponents) -> (String, String, Int)? {
         guard let scheme = parts.scheme?.lowercased(), scheme == "http" || scheme == "https",
             var host = parts.host?.lowercased(), !host.isEmpty, parts.user == nil, parts.password == nil
@@ -44,9 +49,7 @@ package struct ServiceURL: Sendable, Hashable, CustomStringConvertible {
     }
 
     /// Whether what is sent here stays on this machine.
-    var isLoopback: Bool {
-        host == "localhost" || host == "::1" || (host.hasPrefix("127.") && host.allSatisfy { $0.isNumber || $0 == "." })
-    }
+    package var isLoopback: Bool { HostAddress(host).isLoopback }
 
     /// A URL of this service. The path must be escaped already; the query is escaped here.
     func url(escapedPath: String, query: [(name: String, value: String)] = []) -> String {

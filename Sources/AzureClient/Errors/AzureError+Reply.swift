@@ -19,6 +19,7 @@ extension AzureError {
             requestID: reply.headers.first(name: "x-ms-request-id") ?? reply.requestID.description,
             retryAfter: RetryAfter.duration(reply.headers, unixSeconds: clock.unixSeconds()),
             effectIsUnknown: request.isWrite && Self.leavesDoubt(status: reply.status))
+        if reply.status == 401 { claims = reply.claimsChallenge }
     }
 
     /// The error a successful reply with an unusable body stands for. A write it answered has been applied, but how is

@@ -69,6 +69,8 @@ package struct AzureError: Error, Sendable, Equatable {
     package var retryAfter: Duration?
     /// Whether the request may have been applied although no success was seen. Settled by reading, never by guessing.
     package var effectIsUnknown: Bool
+    /// What the service demands of the next token, where it refused one for that (401).
+    var claims: ClaimsChallenge?
 
     package init(
         code: Code, operation: AzureOperation, resource: String, status: Int? = nil, serviceCode: String? = nil,
@@ -106,6 +108,8 @@ extension AzureError: CustomStringConvertible {
 package enum AzureOperation: String, Sendable, CaseIterable {
     case configure = "configure"
     case fetchToken = "token.fetch"
+    case discoverCloud = "cloud.discover"
+    case readClock = "clock.read"
     case putSite = "sites.put"
     case getSite = "sites.get"
     case listSites = "sites.list"

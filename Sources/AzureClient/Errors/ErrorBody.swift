@@ -1,5 +1,3 @@
-import FoundationEssentials
-
 /// What an error reply says, in whichever of Azure's shapes it comes.
 struct ErrorBody: Sendable, Equatable {
     /// The outer code, nil where the body has none.
@@ -14,8 +12,8 @@ struct ErrorBody: Sendable, Equatable {
     /// All codes, the most telling first.
     var codes: [String] { innerCodes + [code].compactMap(\.self) }
 
-    /// How much of a body is looked at. Real ones are below 10 kB.
-    static let longestBytes = 64 << 10
+    /// How much of a body is looked at. Most are below 10 kB; a refusal by policies lists all of them.
+    static let longestBytes = 1 << 20
     /// How deep details in details are followed; real ones go three deep.
     private static let deepest = 6
 
@@ -24,7 +22,7 @@ struct ErrorBody: Sendable, Equatable {
         var content = Array(bytes.prefix(Self.longestBytes))
         if content.starts(with: [0xEF, 0xBB, 0xBF]) { content.removeFirst(3) }
         // A body that is no JSON is no error here: it is read as markup or plain text instead.
-        if let value = try? JSONDecoder().decode(JSONValue.self, from: Data(content)), value.object != nil {
+        if let value = try? JSONValue(parsing: content), value.object != nil {
             read(value, depth: 0)
         } else {
             read(text: String(decoding: content, as: UTF8.self))
@@ -49,7 +47,7 @@ struct ErrorBody: Sendable, Equatable {
     /// `{"error":"invalid_client","error_description":"AADSTS7000215: …","error_codes":[7000215],…}`
     private mutating func readOAuth(_ value: JSONValue, code: String) {
         self.code = code
-        message = value["error_description"]?.string ?? code
+        message = value["error_description"]?.string ?? value["message"]?.string ?? code
         innerCodes = (value["error_codes"]?.array ?? []).compactMap { $0.integer.map { "AADSTS\($0)" } }
         correlationID = value["correlation_id"]?.string
     }
@@ -59,8 +57,12 @@ struct ErrorBody: Sendable, Equatable {
         code = Self.text(value["code"] ?? value["Code"])
         message = Self.text(value["message"] ?? value["Message"]) ?? ""
         if message.isEmpty { message = (value["message"] ?? value["Message"])?["value"]?.string ?? "" }
+        // A Functions host and Kudu say only here what happened.
+        if let cause = value["ExceptionMessage"]?.string, cause != message {
+            message = message.isEmpty ? cause : "\(message) \(cause)"
+        }
         // A deployment's message can be JSON itself, with the cause in it; where it only looks so, it stays text.
-        if message.first == "{", let inner = try? JSONDecoder().decode(JSONValue.self, from: Data(message.utf8)) {
+        if message.first == "{", let inner = try? JSONValue(parsing: message.utf8) {
             readNested(inner, depth: depth)
         }
         let nested = [value["innererror"], value["Innererror"], value["innerError"]].compactMap(\.self)

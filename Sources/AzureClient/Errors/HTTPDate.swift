@@ -30,7 +30,7 @@ enum HTTPDate {
     }
 
     /// Days since 1970-01-01 in the Gregorian calendar, counted in years that start in March.
-    private static func days(year: Int64, month: Int64, day: Int64) -> Int64 {
+    static func days(year: Int64, month: Int64, day: Int64) -> Int64 {
         let marchYear = month > 2 ? year : year - 1
         let era = marchYear / 400
         let yearOfEra = marchYear - era * 400

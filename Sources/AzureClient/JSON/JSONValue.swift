@@ -25,9 +25,22 @@ package enum JSONValue: Sendable, Hashable {
         return truth
     }
 
+    /// A whole number, also one that is written like `1.0` or `1e3`.
     package var integer: Int64? {
-        guard case .integer(let number) = self else { return nil }
-        return number
+        switch self {
+        case .integer(let number): number
+        case .number(let number): Int64(exactly: number)
+        default: nil
+        }
+    }
+
+    /// Any number.
+    package var number: Double? {
+        switch self {
+        case .integer(let number): Double(number)
+        case .number(let number): number
+        default: nil
+        }
     }
 
     package var array: [JSONValue]? {
@@ -42,9 +55,13 @@ package enum JSONValue: Sendable, Hashable {
 }
 
 extension JSONValue: Codable {
-    // The commonest kinds in Azure's replies come first: each kind that does not fit costs a thrown error inside the
-    // decoder, which is why `try?` is right here: the loss is only "not this kind".
+    /// For other decoders than our own, which hands values over as they are. Each kind that does not fit costs a
+    /// thrown error there, which is why `try?` is right here: the loss is only "not this kind".
     package init(from decoder: any Decoder) throws {
+        if let decoder = decoder as? JSONValueDecoder {
+            self = decoder.value
+            return
+        }
         let value = try decoder.singleValueContainer()
         if value.decodeNil() {
             self = .null

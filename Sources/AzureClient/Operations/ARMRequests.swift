@@ -21,11 +21,8 @@ extension AzureClient {
     func decoded<Value: Decodable>(
         _ type: Value.Type, from reply: AzureReply, to request: AzureRequest
     ) throws(AzureError) -> Value {
-        var bytes = reply.body.readableBytesView
-        // Some front ends put a byte order mark in front of the JSON.
-        if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { bytes = bytes.dropFirst(3) }
         do {
-            return try JSONDecoder().decode(type, from: Data(bytes))
+            return try JSONValue(parsing: reply.body.readableBytesView).decoded(as: type)
         } catch {
             throw AzureError(unusable: reply, to: request, message: "unreadable answer: \(Self.reason(error))")
         }
@@ -56,6 +53,7 @@ extension AzureClient {
             "another type than expected at \(place(context.codingPath))"
         case DecodingError.dataCorrupted(let context) where !context.codingPath.isEmpty:
             "a value that cannot be at \(place(context.codingPath))"
+        case let error as JSONSyntaxError: "not JSON, \(error.reason.rawValue) at byte \(error.offset)"
         default: "not JSON"
         }
     }

@@ -29,8 +29,11 @@ struct AzureRequest: Sendable {
     /// The bound on the whole exchange, connection and body included.
     var timeout: Duration
     var bodyBound = BodyBound.refuse(aboveBytes: standardBodyBytes)
+    var priority = RequestPriority.user
     /// What has to be blanked if a reply echoes it.
     var secrets: [Secret] = []
+    /// What the token has to be good for; nil for Azure Resource Manager.
+    var tokenScope: TokenScope?
 }
 
 /// A reply of any status.

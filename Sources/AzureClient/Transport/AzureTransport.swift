@@ -1,25 +1,26 @@
-package import AsyncHTTPClient
+import AsyncHTTPClient
 package import Logging
-package import NIOCore
+import NIOCore
 import NIOHTTP1
 
 /// Sends requests over HTTP/1.1: adds the headers every call has, bounds time and size, and writes one line per call
 /// to the log. Never repeats a call; whether to do so is the controller's decision.
 package struct AzureTransport: Transport {
-    private let client: HTTPClient
+    private let clients: HTTPClients
     let clock: AzureClock
     private let makeRequestID: @Sendable () -> GUID
     private let userAgent: String
     private let logger: Logger
 
     /// - Parameters:
-    ///   - client: from ``makeHTTPClient(eventLoopGroup:)``; the caller shuts it down after the last call.
+    ///   - clients: the caller shuts them down after the last call.
     ///   - makeRequestID: draws a fresh id for each call.
     package init(
-        client: HTTPClient, clock: AzureClock = .system, makeRequestID: @escaping @Sendable () -> GUID = Self.randomID,
+        clients: HTTPClients, clock: AzureClock = .system,
+        makeRequestID: @escaping @Sendable () -> GUID = Self.randomID,
         userAgent: String, logger: Logger
     ) {
-        self.client = client
+        self.clients = clients
         self.clock = clock
         self.makeRequestID = makeRequestID
         self.userAgent = userAgent
@@ -30,27 +31,6 @@ package struct AzureTransport: Transport {
     @Sendable package static func randomID() -> GUID {
         var generator = SystemRandomNumberGenerator()
         return GUID.random(using: &generator)
-    }
-
-    /// An HTTP client set up for Azure.
-    ///
-    /// A failed connection attempt fails its calls at once: the client's own retries wait 100 ms and more, and hide
-    /// from the caller that nothing was sent. HTTP/1.1 only, because one slow call must not hold up others on a shared
-    /// connection. Redirects are not followed: a token must not travel to another host.
-    package static func makeHTTPClient(eventLoopGroup: any EventLoopGroup = HTTPClient.defaultEventLoopGroup)
-        -> HTTPClient
-    {
-        var configuration = HTTPClient.Configuration()
-        configuration.httpVersion = .http1Only
-        configuration.redirectConfiguration = .disallow
-        configuration.timeout = .init(connect: .seconds(10))
-        // Below the four minutes after which Azure's load balancers drop idle connections silently (Azure docs,
-        // "Load Balancer TCP Reset and Idle Timeout", read 2026-02), so that we close first.
-        configuration.connectionPool.idleTimeout = .seconds(50)
-        configuration.connectionPool.retryConnectionEstablishment = false
-        // Bursts of calls that block for tens of seconds (site writes) need connections of their own.
-        configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 64
-        return HTTPClient(eventLoopGroupProvider: .shared(eventLoopGroup), configuration: configuration)
     }
 
     func send(_ request: AzureRequest, bearer: AccessToken?) async throws(AzureError) -> AzureReply {
@@ -93,7 +73,8 @@ package struct AzureTransport: Transport {
         await withTaskGroup(of: Result<AzureReply, TransportFailure>?.self) { group in
             group.addTask {
                 do {
-                    let response = try await client.execute(prepared, deadline: .distantFuture)
+                    let response = try await clients.client(for: prepared.url).execute(
+                        prepared, deadline: .distantFuture)
                     let body = try await Self.collect(response.body, bound: request.bodyBound)
                     return .success(
                         AzureReply(

@@ -2,6 +2,7 @@ import AsyncHTTPClient
 import NIOCore
 import NIOHTTP1
 import NIOPosix
+import NIOSSL
 
 #if canImport(Glibc)
     import Glibc
@@ -45,6 +46,13 @@ struct TransportFailure: Error, Sendable, Equatable {
             self.init(
                 code: .connection, message: "connection failed: \(error.description)",
                 wasPossiblySent: !Self.connectOnly.contains(error.errnoCode))
+        case NIOSSLError.handshakeFailed(let cause):
+            self.init(
+                code: .connection,
+                message: "no TLS connection (behind a private authority SKLS_CA_FILE names its certificate): \(cause)",
+                wasPossiblySent: false)
+        case let error as NIOSSLExtraError:
+            self.init(code: .connection, message: "no TLS connection: \(error)", wasPossiblySent: false)
         case ChannelError.connectTimeout:
             self.init(code: .timedOut, message: "cannot connect in time", wasPossiblySent: false)
         case HTTPParserError.invalidEOFState:

@@ -67,7 +67,7 @@ final class ContainerRuntime: Sendable {
                             do { try await Task.sleep(for: time - SystemCalls.wallClock()) } catch { return }
                             report(.woke(site))
                         }
-                    case .reply, .forward, .journal: break
+                    case .reply, .replyLater, .reset, .forward, .journal: break
                     }
                 }
             }

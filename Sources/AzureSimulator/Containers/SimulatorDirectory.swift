@@ -17,6 +17,11 @@ struct SimulatorDirectory: Sendable {
     var agent: String { "\(path)/agent" }
     var executions: String { "\(path)/executions.jsonl" }
     var requests: String { "\(path)/requests.jsonl" }
+    /// The certificate that clients are to trust, and its key.
+    var authorityCertificate: String { "\(path)/ca.pem" }
+    var authorityKey: String { "\(path)/ca.key" }
+    var tokenKey: String { "\(path)/token.key" }
+    var state: String { "\(path)/state.json" }
 
     /// Opens the directory that is configured, or makes one under `temporaryFolder`, where what dead simulators left
     /// behind is removed first.

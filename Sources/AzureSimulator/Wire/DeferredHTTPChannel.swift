@@ -2,14 +2,17 @@ import HummingbirdCore
 import Logging
 import NIOConcurrencyHelpers
 import NIOCore
+import NIOSSL
 
-/// HTTP/1.1 on a connection, set up when the server has taken the connection and not while it is accepted.
+/// HTTP/1.1 on a connection, with TLS below it or without, set up when the server has taken the connection and not while it is accepted.
 ///
 /// A server that ends drops connections that it accepted and did not take yet. Hummingbird's own channel has its
 /// asynchronous ends by then, and NIO ends the process when those are dropped unused ("Deinited NIOAsyncWriter without
 /// calling finish()"; seen with Hummingbird 2.28.1 and NIO 2.101.2 when a client connected during a shutdown).
 struct DeferredHTTPChannel: ServerChildChannel {
     let base: HTTP1Channel
+    /// Nil for plain HTTP.
+    var tls: NIOSSLContext?
 
     /// A connection that nobody reads from yet. It closes if it is dropped.
     final class Value: ServerChildChannelValue {
@@ -35,6 +38,11 @@ struct DeferredHTTPChannel: ServerChildChannel {
             let http = try await channel.eventLoop.flatSubmit { () -> EventLoopFuture<HTTP1Channel.Value> in
                 guard channel.isActive else {
                     return channel.eventLoop.makeFailedFuture(ChannelError.ioOnClosedChannel)
+                }
+                if let tls {
+                    do { try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: tls)) } catch {
+                        return channel.eventLoop.makeFailedFuture(error)
+                    }
                 }
                 return base.setup(channel: channel, logger: logger)
             }.get()

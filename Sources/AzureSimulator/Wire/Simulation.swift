@@ -1,4 +1,6 @@
 import NIOConcurrencyHelpers
+import NIOCore
+import NIOPosix
 
 /// The World behind a lock: an event goes in, replies go to those who wait for them, and the other effects go to the
 /// container runtime in their order.
@@ -8,6 +10,8 @@ final class Simulation: Sendable {
         case reply(Reply)
         /// The container that takes the request.
         case forward(InstanceID)
+        /// The connection is to end without an answer, for the sake of these faults.
+        case reset(faults: [String])
     }
 
     private enum Slot {
@@ -21,31 +25,48 @@ final class Simulation: Sendable {
         var world: World
         var lastRequest: UInt64 = 0
         var slots: [RequestID: Slot] = [:]
+        /// Replies whose time has not come.
+        var delayed: [RequestID: Reply] = [:]
+        var isShutDown = false
     }
 
     /// What one step leaves to do when the lock is free again.
     private struct Outcome {
         var resumptions: [(CheckedContinuation<Answer, Never>, Answer)] = []
         var executions: [(ExecutionRecord, Instant)] = []
+        var delays: [(RequestID, Duration)] = []
     }
 
+    /// Something durable may have changed since the last element. Ends with `shutDown`.
+    let changes: AsyncStream<Void>
+    private let changeSink: AsyncStream<Void>.Continuation
     /// Effects for the container runtime, in the order of the steps. Ends with `shutDown`.
     let effects: AsyncStream<Effect>
     private let sink: AsyncStream<Effect>.Continuation
     private let state: NIOLockedValueBox<State>
     private let now: @Sendable () -> Instant
+    private let timers: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton
     private let journal: @Sendable (ExecutionRecord, Instant) -> Void
 
+    /// - Parameter snapshot: what an earlier simulation left.
+    /// - Throws: `state` for a snapshot that cannot be read.
     init(
-        settings: WorldSettings, now: @escaping @Sendable () -> Instant,
+        settings: WorldSettings, snapshot: [UInt8]? = nil, now: @escaping @Sendable () -> Instant,
         journal: @escaping @Sendable (ExecutionRecord, Instant) -> Void
-    ) {
-        state = NIOLockedValueBox(State(world: World(settings: settings)))
+    ) throws(SimulatorError) {
+        var world = World(settings: settings)
+        let restored = try snapshot.map { bytes throws(SimulatorError) in try world.restore(bytes, at: now()) } ?? []
+        state = NIOLockedValueBox(State(world: world))
+        (changes, changeSink) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         // Unbounded: an effect must not be lost, and each is small and soon taken.
         (effects, sink) = AsyncStream.makeStream(of: Effect.self, bufferingPolicy: .unbounded)
         self.now = now
         self.journal = journal
+        for effect in restored { sink.yield(effect) }
     }
+
+    /// The World as it is now.
+    var world: World { state.withLockedValue { $0.world } }
 
     /// Tells the World of an event that nobody waits for.
     func report(_ event: Event) {
@@ -90,16 +111,33 @@ final class Simulation: Sendable {
 
     /// Stops every container; the stream of effects ends behind that.
     func shutDown() {
-        report(.shutdown)
+        let outcome = state.withLockedValue { state in
+            var outcome = step(.shutdown, &state)
+            state.isShutDown = true
+            for (id, reply) in state.delayed { settle(id, .reply(reply), &state, &outcome) }
+            state.delayed = [:]
+            return outcome
+        }
+        finish(outcome)
         sink.finish()
+        changeSink.finish()
     }
 
     private func step(_ event: Event, _ state: inout State) -> Outcome {
         var outcome = Outcome()
         let time = now()
+        if event.changesDurableState { changeSink.yield() }
         for effect in state.world.handle(event, at: time) {
             switch effect {
             case .reply(let id, let reply): settle(id, .reply(reply), &state, &outcome)
+            case .replyLater(let id, let reply, at: let due):
+                if state.isShutDown {
+                    settle(id, .reply(reply), &state, &outcome)
+                } else {
+                    state.delayed[id] = reply
+                    outcome.delays.append((id, due - time))
+                }
+            case .reset(let id, let faults): settle(id, .reset(faults: faults), &state, &outcome)
             case .forward(let id, let instance): settle(id, .forward(instance), &state, &outcome)
             case .journal(let execution): outcome.executions.append((execution, time))
             // Under the lock, so that the order of effects is the order of steps.
@@ -123,5 +161,18 @@ final class Simulation: Sendable {
         // The journal first: who learns that a command ran must find it there.
         for (execution, time) in outcome.executions { journal(execution, time) }
         for (continuation, answer) in outcome.resumptions { continuation.resume(returning: answer) }
+        for (id, delay) in outcome.delays {
+            timers.next().scheduleTask(in: TimeAmount(delay)) { [weak self] in self?.release(id) }
+        }
+    }
+
+    /// The time of a delayed reply has come.
+    private func release(_ id: RequestID) {
+        finish(
+            state.withLockedValue { state in
+                var outcome = Outcome()
+                if let reply = state.delayed.removeValue(forKey: id) { settle(id, .reply(reply), &state, &outcome) }
+                return outcome
+            })
     }
 }

@@ -100,6 +100,7 @@ struct SiteProxy: Sendable {
             group.addTask {
                 switch await simulation.answer({ .visit($0, host: host) }) {
                 case .reply(let reply): return .page(reply)
+                case .reset: return .page(FrontEndPage.badGateway)  // no fault resets a site's own connection
                 case .forward(let instance): return try await forward(request, to: instance, end: end)
                 }
             }

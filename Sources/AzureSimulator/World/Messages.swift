@@ -26,13 +26,23 @@ struct ControlRequest: Sendable {
     /// Path as it was sent, percent-encoded, without the query.
     var path: String
     var query: String = ""
+    /// The host that the client asked for, in lower case and without the port.
+    var host: String = "127.0.0.1"
     /// Scheme and authority that the client used; links in replies begin with it.
     var baseURL: String = "https://management.azure.com"
     var authorization: String? = nil
     var clientRequestID: String? = nil
     var wantsClientRequestID = false
     var correlationRequestID: String? = nil
+    /// Every header as it was sent.
+    var headers: [Reply.Header] = []
     var body: [UInt8] = []
+
+    /// Which part of Azure is asked.
+    var plane: Plane { Plane(host: host, path: path) }
+
+    /// The first header of this name, without regard to case.
+    func header(_ name: String) -> String? { headers.first { $0.name.lowercased() == name.lowercased() }?.value }
 }
 
 /// The answer to a control-plane request, or a page of the front end.
@@ -45,6 +55,8 @@ struct Reply: Equatable, Sendable {
     var status: Int
     var headers: [Header] = []
     var body: [UInt8] = []
+    /// Names of the faults that made it what it is, for the journal of requests.
+    var faults: [String] = []
 
     /// A reply with a JSON body.
     static func json(_ status: Int, _ value: JSON) -> Reply {
@@ -75,7 +87,7 @@ struct ContainerLaunch: Equatable, Sendable {
 }
 
 /// One application setting. Values are secrets: they never print.
-struct AppSetting: Equatable, Sendable, CustomStringConvertible {
+struct AppSetting: Equatable, Sendable, Codable, CustomStringConvertible {
     var name: String
     var value: String
 
@@ -109,9 +121,24 @@ enum Event: Sendable {
     case shutdown
 }
 
+extension Event {
+    /// Whether something may be different afterwards that outlives the process.
+    var changesDurableState: Bool {
+        switch self {
+        case .request(_, let request): request.method != "GET" && request.method != "HEAD"
+        case .visit, .abandoned, .containerReady, .containerExited, .containerWrote, .woke, .shutdown: false
+        }
+    }
+}
+
 /// What the World wants done. Effects of one step are in order.
 enum Effect: Equatable, Sendable {
     case reply(RequestID, Reply)
+    /// As `reply`, but not before this time: a request that Azure blocks, such as a PUT of a site. What it changes has
+    /// changed already. The end of the simulator sends it at once.
+    case replyLater(RequestID, Reply, at: Instant)
+    /// The connection ends without an answer. The names of the faults are for the journal of requests.
+    case reset(RequestID, faults: [String])
     /// The request goes to this container.
     case forward(RequestID, InstanceID)
     case start(ContainerLaunch)

@@ -11,14 +11,26 @@ struct World: Sendable {
     var hosts: [String: SiteKey] = [:]
     /// Plans by group and name in lower case.
     var plans: [String: Plan] = [:]
+    var subscription: SubscriptionState
+    var storage = StorageState()
+    /// By group and name in lower case, see `identityKey`.
+    var identities: [String: UserAssignedIdentity] = [:]
+    var graphMirror = GraphMirror()
+    var graphQuota = GraphQuota()
     /// Every container that was started and has not exited yet, also of deleted sites.
     var instances: [InstanceID: Instance] = [:]
     var buckets: [BucketKey: TokenBucket] = [:]
     /// The machine of the plan that the containers say they run on.
-    let workerID: String
-    let verificationID: String
-    let servicePrincipalID: String
+    var workerID: String
+    var verificationID: String
+    var servicePrincipalID: String
+    /// The system-assigned identity of the machine that the clients run on.
+    var machinePrincipal: Principal
+    var tokens = TokenCache()
     var isShuttingDown = false
+    var faults: FaultState
+    /// When the reply to the request under way goes out; nil is at once. See `delayReply`.
+    private var replyTime: Instant?
     /// Effects of the step under way.
     var effects: [Effect] = []
 
@@ -29,26 +41,25 @@ struct World: Sendable {
         var line: [UInt8] = []
     }
 
-    struct BucketKey: Hashable, Sendable {
-        var principal: String
-        var operation: TokenBucket.Operation
-    }
-
     init(settings: WorldSettings) {
         self.settings = settings
+        subscription = SubscriptionState(settings: settings)
         random = SeededGenerator(seed: settings.seed)
+        faults = FaultState(plan: settings.faults, seed: settings.seed)
         workerID = random.hex(64)
         verificationID = random.hex(64).uppercased()
         servicePrincipalID = random.guid()
+        machinePrincipal = Principal(clientID: random.guid(), objectID: random.guid())
         let group = settings.resourceGroups.first ?? "skls"
         plans[Self.planKey(group: group, name: settings.planName)] = Plan(name: settings.planName, group: group)
+        resetGraphMirror()
     }
 
     /// One step. Effects are in the order in which they have to happen.
     mutating func handle(_ event: Event, at now: Instant) -> [Effect] {
         effects.removeAll(keepingCapacity: true)
         switch event {
-        case .request(let id, let request): effects.append(.reply(id, answer(request, at: now)))
+        case .request(let id, let request): self.request(id, request, at: now)
         case .visit(let id, let host): visit(id, host: host)
         case .abandoned(let id): abandon(id)
         case .containerReady(let instance): containerReady(instance, at: now)
@@ -60,14 +71,35 @@ struct World: Sendable {
         return effects
     }
 
-    /// The planes of the control plane are told apart by path: on a machine of one's own they have one address.
-    private mutating func answer(_ request: ControlRequest, at now: Instant) -> Reply {
-        let segments = request.path.split(separator: "/").map(String.init)
-        if segments.first == "v2" { return answerRegistry(request) }
-        if segments.count == 4, Array(segments[1...]) == ["oauth2", "v2.0", "token"] {
-            return answerToken(request, tenant: segments[0], at: now)
+    private mutating func request(_ id: RequestID, _ request: ControlRequest, at now: Instant) {
+        replyTime = nil
+        faults.beginStep()
+        var reply = answer(request, at: now)
+        reply.faults = faults.struck.map(\.rawValue)
+        if faults.struck.contains(.resetBefore) || faults.struck.contains(.resetAfter) {
+            effects.append(.reset(id, faults: reply.faults))
+        } else if let replyTime, replyTime > now {
+            effects.append(.replyLater(id, reply, at: replyTime))
+        } else {
+            effects.append(.reply(id, reply))
         }
-        return answerResourceManager(request, at: now)
+    }
+
+    /// Makes the reply to the request under way wait until `time`: the request blocks, as a PUT of a site does for some
+    /// 25 s. What the request changes has changed at once. Called while a request is answered; the last call counts.
+    ///
+    ///     delayReply(until: now + settings.scaled(.seconds(25)))
+    mutating func delayReply(until time: Instant) { replyTime = time }
+
+    private mutating func answer(_ request: ControlRequest, at now: Instant) -> Reply {
+        switch request.plane {
+        case .registry: return answerRegistry(request)
+        case .login: return answerLogin(request, at: now)
+        case .metadata: return answerMetadata(request, at: now)
+        case .resourceManager: return answerResourceManager(request, at: now)
+        case .logs, .ingestion, .storage, .site:
+            return AzureErrorBody.resourceManager(404, "NotFound", "The simulated Azure has nothing at this address.")
+        }
     }
 
     static func planKey(group: String, name: String) -> String { "\(group)/\(name)".lowercased() }

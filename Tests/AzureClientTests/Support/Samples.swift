@@ -1,5 +1,6 @@
 import AsyncHTTPClient
 import Logging
+import NIOConcurrencyHelpers
 import NIOCore
 import NIOHTTP1
 
@@ -51,6 +52,22 @@ enum Sample {
             credential: credential ?? CountingCredential(now: transport.clock.now), sending: transport)
     }
 
+    /// A client whose time passes only by its own waits, which are noted.
+    static func client(
+        _ transport: ScriptedTransport, waits: NIOLockedValueBox<[Duration]>, rates: RequestRates = .unlimited
+    ) throws -> AzureClient {
+        let pacing = Pacing(
+            pause: { wait in
+                try Task.checkCancellation()
+                waits.withLockedValue { $0.append(wait) }
+                transport.advance(by: wait)
+            }, jitter: { 0 })
+        return AzureClient(
+            environment: try environment(), scope: try scope(),
+            credential: CountingCredential(lifetime: .seconds(86_400), now: transport.clock.now), sending: transport,
+            rates: rates, pacing: pacing)
+    }
+
     /// The request of a call, for what is judged without a client.
     static func request(isWrite: Bool = false, secrets: [Secret] = []) -> AzureRequest {
         AzureRequest(
@@ -62,16 +79,16 @@ enum Sample {
     /// Runs the body with a real transport and ends its HTTP client afterwards.
     static func withTransport<Value>(
         logger: Logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }),
-        _ body: (AzureTransport) async throws -> Value
+        settings: HTTPSettings = HTTPSettings(), _ body: (AzureTransport) async throws -> Value
     ) async throws -> Value {
-        let client = AzureTransport.makeHTTPClient()
-        let transport = AzureTransport(client: client, userAgent: "skls-tests", logger: logger)
+        let clients = HTTPClients(settings)
+        let transport = AzureTransport(clients: clients, userAgent: "skls-tests", logger: logger)
         do {
             let value = try await body(transport)
-            try await client.shutdown()
+            try await clients.shutdown()
             return value
         } catch {
-            try await client.shutdown()
+            try await clients.shutdown()
             throw error
         }
     }

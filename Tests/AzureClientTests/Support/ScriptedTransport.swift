@@ -36,6 +36,7 @@ final class ScriptedTransport: Transport {
 /// Hands out `token-1`, `token-2`, … and counts; can be told to fail.
 final class CountingCredential: TokenCredential {
     private let count = NIOLockedValueBox(0)
+    private let claimed = NIOLockedValueBox<[ClaimsChallenge?]>([])
     private let failure = NIOLockedValueBox<AzureError?>(nil)
     private let now: @Sendable () -> ContinuousClock.Instant
     private let lifetime: Duration
@@ -51,12 +52,17 @@ final class CountingCredential: TokenCredential {
     }
 
     var calls: Int { count.withLockedValue(\.self) }
+    /// What was demanded of each token.
+    var claims: [ClaimsChallenge?] { claimed.withLockedValue(\.self) }
 
     func fail(with error: AzureError?) {
         failure.withLockedValue { $0 = error }
     }
 
-    func token(_ scope: TokenScope, correlationID: CorrelationID) async throws(AzureError) -> AccessToken {
+    func token(
+        _ scope: TokenScope, claims: ClaimsChallenge?, correlationID: CorrelationID
+    ) async throws(AzureError) -> AccessToken {
+        claimed.withLockedValue { $0.append(claims) }
         let number = count.withLockedValue { count in
             count += 1
             return count

@@ -29,8 +29,8 @@ package struct RegistryClient: Sendable {
         "application/vnd.oci.image.manifest.v1+json", "application/vnd.docker.distribution.manifest.v2+json",
     ].joined(separator: ", ")
 
-    private let endpoint: ServiceURL
-    private let transport: any Transport
+    let endpoint: ServiceURL
+    let transport: any Transport
 
     package init(endpoint: ServiceURL, transport: AzureTransport) {
         self.init(endpoint: endpoint, sending: transport)

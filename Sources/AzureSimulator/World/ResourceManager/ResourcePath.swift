@@ -30,6 +30,14 @@ struct ResourcePath: Equatable, Sendable {
         }
     }
 
+    /// Whether the path names a provider and nothing of it, or its registration: `/subscriptions/{s}/providers/{namespace}`
+    /// and `…/register`.
+    var isAboutProvider: Bool {
+        namespace != nil
+            && (segments.isEmpty
+                || segments.count == 1 && ["register", "unregister"].contains(segments[0].lowercased()))
+    }
+
     /// The resource type without names, in the case in which it was sent: `Microsoft.Web/sites`.
     var type: String { ([namespace].compactMap(\.self) + segments.prefix(1)).joined(separator: "/") }
 

@@ -12,7 +12,22 @@ struct ResourceProvider: Sendable {
     static let all: [ResourceProvider] = [
         ResourceProvider(
             namespace: "Microsoft.Web", types: ["sites", "serverfarms"], versions: World.webVersions,
-            answer: { world, call, now in world.answerWeb(call, at: now) })
+            answer: { world, call, now in world.answerWeb(call, at: now) }),
+        // Answered by Resource Manager itself, see `answerResources`; here for the list of providers.
+        ResourceProvider(
+            namespace: "Microsoft.Resources", types: ["tags", "resourceGroups", "subscriptions"],
+            versions: ["2021-04-01", "2022-09-01", "2025-04-01"],
+            answer: { world, call, now in world.answerResources(call, at: now) }),
+        ResourceProvider(
+            namespace: "Microsoft.ResourceGraph", types: ["resources"], versions: World.graphVersions,
+            answer: { world, call, now in world.answerResourceGraph(call, at: now) }),
+        ResourceProvider(
+            namespace: "Microsoft.Storage", types: ["storageAccounts", "checkNameAvailability", "locations"],
+            versions: World.storageVersions, answer: { world, call, now in world.answerStorage(call, at: now) }),
+        ResourceProvider(
+            namespace: "Microsoft.ManagedIdentity", types: ["userAssignedIdentities"],
+            versions: World.managedIdentityVersions,
+            answer: { world, call, now in world.answerManagedIdentity(call, at: now) }),
     ]
 
     /// The provider of a namespace in any case.

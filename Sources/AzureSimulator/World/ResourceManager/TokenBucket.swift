@@ -1,27 +1,26 @@
 /// A token bucket of Azure Resource Manager.
 ///
-/// Since 2024 each (region, subscription, principal, kind of operation) has one; the figures below are those for
-/// subscriptions (Azure docs, request-limits-and-throttling, read 2025-05).
+/// A request that finds no token is refused, and told how long to wait. One that comes before that time is refused as
+/// well, and the wait begins anew (Azure docs, request-limits-and-throttling, read 2025-05).
 struct TokenBucket: Sendable {
-    var capacity: Double
-    var refillPerSecond: Double
+    enum Outcome: Equatable, Sendable {
+        /// How many whole tokens remain.
+        case taken(remaining: Int)
+        case refused(retryAfter: Duration)
+    }
+
+    var figures: QuotaPolicy.Bucket
     private var tokens: Double
     private var updated: Instant
+    private var blockedUntil: Instant?
 
-    init(capacity: Double, refillPerSecond: Double, at now: Instant) {
-        self.capacity = capacity
-        self.refillPerSecond = refillPerSecond
-        tokens = capacity
+    init(_ figures: QuotaPolicy.Bucket, at now: Instant) {
+        self.figures = figures
+        tokens = figures.capacity
         updated = now
     }
 
-    static func subscriptionBucket(for operation: Operation, at now: Instant) -> TokenBucket {
-        switch operation {
-        case .reads: TokenBucket(capacity: 250, refillPerSecond: 25, at: now)
-        case .writes, .deletes: TokenBucket(capacity: 200, refillPerSecond: 10, at: now)
-        }
-    }
-
+    /// Kinds of requests that have buckets of their own.
     enum Operation: String, Hashable, Sendable {
         case reads, writes, deletes
 
@@ -36,12 +35,56 @@ struct TokenBucket: Sendable {
         }
     }
 
-    /// Takes one token and says how many whole ones remain, never less than none.
-    mutating func take(at now: Instant) -> Int {
-        let elapsed = max(
-            0, Double((now - updated).components.seconds) + Double((now - updated).components.attoseconds) / 1e18)
-        tokens = max(0, min(capacity, tokens + elapsed * refillPerSecond) - 1)
+    /// Takes one token.
+    /// - Parameter isEnforced: whether a request can be refused; if not, an empty bucket stays empty.
+    mutating func take(at now: Instant, isEnforced: Bool) -> Outcome {
+        let elapsed = max(0, (now - updated) / .seconds(1))
+        tokens = min(figures.capacity, tokens + elapsed * figures.refillPerSecond)
         updated = max(updated, now)
-        return Int(tokens)
+        let isBlocked = blockedUntil.map { now < $0 } ?? false
+        if isEnforced, isBlocked || tokens < 1 {
+            // Whole seconds, as the header has them, and never none.
+            let seconds = max(1, ((1 - tokens) / figures.refillPerSecond).rounded(.up))
+            blockedUntil = now + .seconds(seconds)
+            return .refused(retryAfter: .seconds(seconds))
+        }
+        blockedUntil = nil
+        tokens = max(0, tokens - 1)
+        return .taken(remaining: Int(tokens))
+    }
+}
+
+/// How many requests Resource Manager takes. The defaults are Azure's (docs, request-limits-and-throttling, read
+/// 2025-05): the same for a subscription and for a tenant, each for one principal.
+package struct QuotaPolicy: Equatable, Sendable {
+    package struct Bucket: Equatable, Sendable {
+        package var capacity: Double
+        package var refillPerSecond: Double
+
+        package init(capacity: Double, refillPerSecond: Double) {
+            self.capacity = capacity
+            self.refillPerSecond = refillPerSecond
+        }
+    }
+
+    package var reads = Bucket(capacity: 250, refillPerSecond: 25)
+    package var writes = Bucket(capacity: 200, refillPerSecond: 10)
+    package var deletes = Bucket(capacity: 200, refillPerSecond: 10)
+    /// All principals of a subscription together have this many times as much.
+    package var globalFactor = 15.0
+    /// Microsoft.Web's own quota for writes of sites, in place of `writes`; nil is none. A recorded PUT showed 499 left;
+    /// over which time is unknown.
+    package var siteWrites: Bucket?
+    /// Whether an empty bucket refuses; if not, the headers count and nothing is refused.
+    package var isEnforced = false
+
+    package init() {}
+
+    func bucket(for operation: TokenBucket.Operation) -> Bucket {
+        switch operation {
+        case .reads: reads
+        case .writes: writes
+        case .deletes: deletes
+        }
     }
 }

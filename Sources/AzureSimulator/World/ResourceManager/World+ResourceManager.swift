@@ -2,20 +2,41 @@
 
 extension World {
     mutating func answerResourceManager(_ request: ControlRequest, at now: Instant) -> Reply {
+        settleResources(at: now)
         var reply: Reply
-        if let fault = fault(inAuthorization: request.authorization, at: now) {
-            reply = authenticationError(fault, at: now)
+        if request.path.lowercased().hasPrefix("/metadata/endpoints") {
+            reply = answerCloudMetadata(request)
         } else {
-            reply = authorizedReply(request, at: now)
-            addQuota(to: &reply, method: request.method, at: now)
+            switch caller(of: request, at: now) {
+            case .failure(let fault): reply = authenticationError(fault, at: now)
+            case .success(let principal): reply = authenticatedReply(request, principal: principal, at: now)
+            }
         }
         addCorrelation(to: &reply, of: request, at: now)
         return reply
     }
 
+    /// Quota comes first, as refused requests count as well; then faults that are wished for; then the request itself.
+    private mutating func authenticatedReply(_ sent: ControlRequest, principal: Principal, at now: Instant) -> Reply {
+        let path = ResourcePath(path: sent.path)
+        let quota = takeQuota(sent, path: path, principal: principal, at: now)
+        var reply: Reply
+        if let refusal = quota.refusal {
+            reply = refusal
+        } else if let failure = failure(of: sent, path: path) {
+            reply = failure
+        } else {
+            let (request, wasEmpty) = behindEmptyPage(sent)
+            reply = forbidden(request.method, path, principal) ?? authorizedReply(request, path: path, at: now)
+            if !wasEmpty { putEmptyPage(before: &reply, to: request) }
+            spoil(&reply, to: request)
+        }
+        reply.headers += quota.headers
+        return reply
+    }
+
     /// Order of checks: API version, known type, known version, subscription, group; the provider finds the resource.
-    private mutating func authorizedReply(_ request: ControlRequest, at now: Instant) -> Reply {
-        let path = ResourcePath(path: request.path)
+    private mutating func authorizedReply(_ request: ControlRequest, path: ResourcePath, at now: Instant) -> Reply {
         let query = URLText.pairs(request.query)
         guard let version = query.first(where: { $0.name.lowercased() == "api-version" })?.value, !version.isEmpty
         else {
@@ -23,10 +44,16 @@ extension World {
                 400, "MissingApiVersionParameter",
                 "The api-version query parameter (?api-version=) is required for all requests.")
         }
-        guard let namespace = path.namespace else {
+        guard Self.isVersion(version) else {
             return AzureErrorBody.resourceManager(
-                404, "InvalidResourcePath", "The requested path is not part of the simulated Azure.")
+                400, "InvalidApiVersionParameter",
+                "The api-version '\(version)' is invalid. The api-version must be of the form 'yyyy-MM-dd' or "
+                    + "'yyyy-MM-dd-preview'.")
         }
+        let call = ResourceCall(path: path, method: request.method, query: query, version: version, request: request)
+        guard let namespace = path.namespace, namespace.lowercased() != "microsoft.resources",
+            !(path.group == nil && path.isAboutProvider)
+        else { return missingSubscription(of: path) ?? answerResources(call, at: now) }
         guard let provider = ResourceProvider.named(namespace), let type = path.segments.first,
             provider.types.contains(where: { $0.lowercased() == type.lowercased() })
         else {
@@ -42,26 +69,28 @@ extension World {
                     + "'\(provider.versions.joined(separator: ", "))'. The supported locations are "
                     + "'\(settings.location)'.")
         }
-        if let missing = missingScope(of: path) { return missing }
-        let call = ResourceCall(path: path, method: request.method, query: query, version: version, request: request)
-        return provider.answer(&self, call, now)
+        if let missing = missingSubscription(of: path) { return missing }
+        if let group = path.group, let refusal = refusal(ofGroup: group, method: call.method) { return refusal }
+        if let refusal = refusal(ofProvider: provider.namespace, method: call.method, at: now) { return refusal }
+        let reply = provider.answer(&self, call, now)
+        noteGraphChange(by: call, at: now)
+        return reply
     }
 
-    private func missingScope(of path: ResourcePath) -> Reply? {
+    /// `yyyy-MM-dd`, with or without a suffix such as `-preview` (Resource Manager RPC contract).
+    private static func isVersion(_ text: String) -> Bool {
+        let parts = text.split(separator: "-", maxSplits: 3, omittingEmptySubsequences: false)
+        guard parts.count >= 3, zip(parts, [4, 2, 2]).allSatisfy({ $0.utf8.count == $1 }) else { return false }
+        return parts.prefix(3).allSatisfy { $0.utf8.allSatisfy { (0x30...0x39).contains($0) } }
+            && (parts.count == 3 || !parts[3].isEmpty)
+    }
+
+    private func missingSubscription(of path: ResourcePath) -> Reply? {
         if let subscription = path.subscription, subscription.lowercased() != settings.subscriptionID.lowercased() {
             return AzureErrorBody.resourceManager(
                 404, "SubscriptionNotFound", "The subscription '\(subscription)' could not be found.")
         }
-        if let group = path.group, knownGroup(group) == nil {
-            return AzureErrorBody.resourceManager(
-                404, "ResourceGroupNotFound", "Resource group '\(group)' could not be found.")
-        }
         return nil
-    }
-
-    /// The group's own name for a name in any case.
-    func knownGroup(_ name: String) -> String? {
-        settings.resourceGroups.first { $0.lowercased() == name.lowercased() }
     }
 
     // MARK: Headers
@@ -81,14 +110,6 @@ extension World {
         reply.add("Expires", "-1")
         reply.add("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
         reply.add("X-Content-Type-Options", "nosniff")
-    }
-
-    /// What is left in the caller's bucket. Nothing is refused here: the counters alone tell.
-    private mutating func addQuota(to reply: inout Reply, method: String, at now: Instant) {
-        let operation = TokenBucket.Operation(method: method)
-        let key = BucketKey(principal: servicePrincipalID, operation: operation)
-        let remaining = buckets[key, default: .subscriptionBucket(for: operation, at: now)].take(at: now)
-        reply.add("x-ms-ratelimit-remaining-subscription-\(operation.rawValue)", String(remaining))
     }
 
     private func authenticationError(_ fault: TokenFault, at now: Instant) -> Reply {

@@ -2,7 +2,7 @@
 ///
 /// The World never reads a clock; every event carries the `Instant` at which it happened, so that the same script of
 /// events gives the same replies on every run.
-struct Instant: Hashable, Comparable, Sendable {
+struct Instant: Hashable, Comparable, Sendable, Codable {
     var nanoseconds: Int64
 
     static func < (left: Instant, right: Instant) -> Bool { left.nanoseconds < right.nanoseconds }

@@ -8,7 +8,7 @@ enum JSON: Equatable, Sendable {
     case array([JSON])
     case object([Member])
 
-    struct Member: Equatable, Sendable {
+    struct Member: Equatable, Sendable, Codable {
         var name: String
         var value: JSON
     }
@@ -37,6 +37,13 @@ enum JSON: Equatable, Sendable {
     }
 
     var isNull: Bool { self == .null }
+
+    /// Adds a member to an object; a value of another kind stays as it is.
+    mutating func add(_ name: String, _ value: JSON) {
+        guard case .object(var members) = self else { return }
+        members.append(Member(name: name, value: value))
+        self = .object(members)
+    }
 }
 
 extension JSON: ExpressibleByDictionaryLiteral, ExpressibleByArrayLiteral, ExpressibleByStringLiteral,

@@ -1,6 +1,6 @@
 /// SplitMix64: every identifier that the World draws comes from one seed, so that a script can be replayed.
 /// Not for secrets: tokens are protected by a key that is given to the World, never drawn by it.
-struct SeededGenerator: RandomNumberGenerator, Sendable {
+struct SeededGenerator: RandomNumberGenerator, Sendable, Codable {
     private var state: UInt64
 
     init(seed: UInt64) { state = seed }

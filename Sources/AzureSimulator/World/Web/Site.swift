@@ -1,5 +1,5 @@
 /// A Function App as Microsoft.Web keeps it.
-struct Site: Sendable {
+struct Site: Sendable, Codable {
     /// Name and group in the case in which they were last sent.
     var name: String
     var group: String
@@ -75,7 +75,7 @@ struct SiteContainer: Sendable {
 }
 
 /// An App Service plan of the Elastic Premium tier.
-struct Plan: Sendable {
+struct Plan: Sendable, Codable {
     var name: String
     var group: String
 }

@@ -1,0 +1,1 @@
+../../../../Sources/AzureClient/Errors/ErrorBody.swift

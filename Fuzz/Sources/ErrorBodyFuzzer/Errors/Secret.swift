@@ -1,0 +1,1 @@
+../../../../Sources/AzureClient/Credentials/Secret.swift

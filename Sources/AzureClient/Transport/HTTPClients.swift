@@ -1,0 +1,92 @@
+import AsyncHTTPClient
+import NIOCore
+import NIOHTTP1
+package import NIOSSL
+
+/// How this machine reaches others: through which proxies, and whom it trusts beside the system's authorities.
+package struct HTTPSettings: Sendable {
+    package var proxies = ProxyRules()
+    /// Added to the roots of the system.
+    package var authorities: [NIOSSLCertificate] = []
+
+    package init() {}
+
+    /// Reads the proxy variables, and the files of certificates (PEM) that `SSL_CERT_FILE` and `SKLS_CA_FILE` name,
+    /// several separated by colons. Adds what is wrong to `faults`.
+    package init(environment: [String: String], faults: inout [String]) {
+        proxies = ProxyRules(environment: environment, faults: &faults)
+        for name in ["SSL_CERT_FILE", "SKLS_CA_FILE"] {
+            for path in (environment[name] ?? "").split(separator: ":").map(String.init) {
+                do {
+                    authorities += try NIOSSLCertificate.fromPEMFile(path)
+                } catch {
+                    faults.append("\(name): there are no certificates in \(path)")
+                }
+            }
+        }
+    }
+}
+
+/// The HTTP clients set up for Azure: one for direct connections and one for each proxy.
+///
+/// A failed connection attempt fails its calls at once: the client's own retries wait 100 ms and more, and hide
+/// from the caller that nothing was sent. HTTP/1.1 only, because one slow call must not hold up others on a shared
+/// connection. Redirects are not followed: a token must not travel to another host. TLS 1.2 and above.
+package struct HTTPClients: Sendable {
+    private let rules: ProxyRules
+    private let direct: HTTPClient
+    private let proxied: [ProxyServer: HTTPClient]
+
+    /// The caller shuts them down after the last call.
+    package init(_ settings: HTTPSettings = HTTPSettings()) {
+        rules = settings.proxies
+        let configuration = Self.configuration(authorities: settings.authorities)
+        func client(_ configuration: HTTPClient.Configuration) -> HTTPClient {
+            HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+        }
+        direct = client(configuration)
+        proxied = rules.servers.reduce(into: [:]) { clients, server in
+            var configuration = configuration
+            configuration.proxy = .server(
+                host: server.host, port: server.port,
+                authorization: server.credentials.map { .basic(credentials: Self.base64($0)) })
+            clients[server] = client(configuration)
+        }
+    }
+
+    /// The client that reaches a URL.
+    func client(for url: String) -> HTTPClient {
+        rules.proxy(for: url).flatMap { proxied[$0] } ?? direct
+    }
+
+    /// - Throws: the first failure, after every client was told to end.
+    package func shutdown() async throws {
+        var failure: (any Error)?
+        for client in [direct] + proxied.values {
+            do { try await client.shutdown() } catch { failure = failure ?? error }
+        }
+        if let failure { throw failure }
+    }
+
+    private static func configuration(authorities: [NIOSSLCertificate]) -> HTTPClient.Configuration {
+        var tls = TLSConfiguration.makeClientConfiguration()
+        tls.minimumTLSVersion = .tlsv12
+        if !authorities.isEmpty { tls.additionalTrustRoots = [.certificates(authorities)] }
+        var configuration = HTTPClient.Configuration()
+        configuration.tlsConfiguration = tls
+        configuration.httpVersion = .http1Only
+        configuration.redirectConfiguration = .disallow
+        configuration.timeout = .init(connect: .seconds(10))
+        // Below the four minutes after which Azure's load balancers drop idle connections silently (Azure docs,
+        // "Load Balancer TCP Reset and Idle Timeout", read 2026-02), so that we close first.
+        configuration.connectionPool.idleTimeout = .seconds(50)
+        configuration.connectionPool.retryConnectionEstablishment = false
+        // Bursts of calls that block for tens of seconds (site writes) need connections of their own.
+        configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 64
+        return configuration
+    }
+
+    private static func base64(_ secret: Secret) -> String {
+        Base64.encoded(Array(secret.reveal().utf8))
+    }
+}

@@ -1,0 +1,57 @@
+import AzureClient
+
+extension Doctor {
+    /// The subscription, the group and the plan, by the reads that the daemon itself lives on.
+    func checkResources(
+        _ settings: AzureSettings, _ planID: ResourceID?, _ connection: AzureConnection, _ report: inout DoctorReport
+    ) async {
+        guard await checkGroup(settings, connection, &report) else {
+            report.skipped("plan", "its resource group cannot be read")
+            return
+        }
+        guard let planID else {
+            report.note("plan", "SKLS_PLAN is not set: every record has to name its own")
+            return
+        }
+        do throws(AzureError) {
+            guard let plan = try await connection.client.getPlan(planID, correlationID: correlation) else {
+                report.failed("plan", "\(planID) does not exist", advice: DoctorAdvice.makePlan(settings))
+                return
+            }
+            if let problem = PlanFitness.problem(plan, location: settings.location) {
+                report.failed("plan", "\(plan.name): \(problem.detail)", advice: problem.advice)
+            } else {
+                let size = [plan.skuName, plan.skuTier].compactMap(\.self).joined(separator: " ")
+                report.ok("plan", "\(plan.name), \(size), \(plan.numberOfSites ?? 0) sites")
+            }
+        } catch {
+            report.failed("plan", found(error), advice: DoctorAdvice.of(error, settings))
+        }
+    }
+
+    /// Azure looks for the subscription, then for the group, then for the site (azure-resource-manager-rpc v1.0, read
+    /// 2026-02), so one read of a site that nobody has tells about both.
+    private func checkGroup(
+        _ settings: AzureSettings, _ connection: AzureConnection, _ report: inout DoctorReport
+    ) async -> Bool {
+        guard let nobody = SiteName(rawValue: "skls-doctor-looks-around") else { return false }
+        do throws(AzureError) {
+            _ = try await connection.client.getSite(nobody, correlationID: correlation)
+            report.ok("subscription", settings.subscriptionID)
+            report.ok("resource group", settings.resourceGroup)
+            return true
+        } catch {
+            let isGroup = error.serviceCode?.lowercased() == "resourcegroupnotfound"
+            if isGroup {
+                report.ok("subscription", settings.subscriptionID)
+                report.failed(
+                    "resource group", "\(settings.resourceGroup) does not exist",
+                    advice: DoctorAdvice.makeGroup(settings))
+            } else {
+                report.failed("subscription", found(error), advice: DoctorAdvice.of(error, settings))
+                report.skipped("resource group", "the subscription cannot be read")
+            }
+            return false
+        }
+    }
+}
