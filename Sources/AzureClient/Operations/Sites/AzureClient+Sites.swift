@@ -4,8 +4,6 @@ import NIOHTTP1
 extension AzureClient: SitesAPI {
     /// The version of Microsoft.Web whose published examples the documents here follow.
     static let webVersion = "2025-03-01"
-    /// The bound on the pages of one list: at 100 sites each, many times what a subscription may hold.
-    static let mostPages = 10_000
     /// How much of a container's log is kept.
     static let logBytes = 256 << 10
 
@@ -92,31 +90,24 @@ extension AzureClient: SitesAPI {
     }
 
     /// All pages of a list. A document that `transform` makes nothing of is an error: a list is never a part.
-    func listed<Document: Decodable, Value>(
+    func listed<Document: Decodable & Sendable, Value>(
         _ operation: AzureOperation, _ collection: ResourceID, _ correlationID: CorrelationID,
         _ transform: (Document) -> Value?
     ) async throws(AzureError) -> [Value] {
-        var get = request(operation, .GET, collection, apiVersion: Self.webVersion, correlationID: correlationID)
+        let get = request(operation, .GET, collection, apiVersion: Self.webVersion, correlationID: correlationID)
         var values: [Value] = []
-        var seen: Set<String> = [get.url]
-        while true {
-            let reply = try await call(get)
-            let page = try decoded(Page<Document>.self, from: reply, to: get)
-            for document in page.value {
+        var pages = pages(of: Document.self, get).makeAsyncIterator()
+        while let page = try await pages.next() {
+            for document in page {
                 guard let value = transform(document) else {
-                    throw AzureError(unusable: reply, to: get, message: "a listed resource has no resource id")
+                    throw AzureError(
+                        code: .malformedReply, operation: operation, resource: get.resource,
+                        message: "a listed resource has no resource id", correlationID: correlationID.description)
                 }
                 values.append(value)
             }
-            guard let link = page.nextLink, !link.isEmpty else { return values }
-            guard environment.resourceManager.owns(link) else {
-                throw AzureError(unusable: reply, to: get, message: "the next page is on another host")
-            }
-            guard seen.insert(link).inserted, seen.count <= Self.mostPages else {
-                throw AzureError(unusable: reply, to: get, message: "the pages of the list do not end")
-            }
-            get.url = link
         }
+        return values
     }
 
     private func site(_ reply: AzureReply, _ request: AzureRequest) throws(AzureError) -> Site {

@@ -25,12 +25,6 @@ struct SiteDocument: Decodable {
     }
 }
 
-/// One page of a list. An absent `value` is not an empty page but an unreadable one.
-struct Page<Element: Decodable>: Decodable {
-    let value: [Element]
-    let nextLink: String?
-}
-
 /// A set of texts by name: app settings.
 struct StringDictionaryDocument: Codable {
     let properties: [String: String?]
