@@ -68,8 +68,8 @@ struct SiteDesignTests {
     @Test func `leftover registry passwords go where the identity pulls, and stay where it does not`() throws {
         let pulling = SiteSample.designer { $0.identity = SiteSample.identity }
         let image = try ImageReference(parsing: "reg.azurecr.io/x:1")
-        let private_ = try record { $0.spec.image = image }
-        for (record, isKept) in [(private_, false), (try record(), true)] {
+        let hidden = try record { $0.spec.image = image }
+        for (record, isKept) in [(hidden, false), (try record(), true)] {
             var details = try SiteSample.details(of: pulling.design(of: record), on: ground())
             details.appSettings["DOCKER_REGISTRY_SERVER_PASSWORD"] = Secret("old")
             let request = try pulling.design(of: record).request(on: ground(), replacing: details)
