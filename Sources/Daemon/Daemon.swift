@@ -199,8 +199,10 @@ extension AzureSettings {
     fileprivate var siteConfiguration: SiteDesigner.Configuration {
         get throws {
             let group = "/subscriptions/\(subscriptionID)/resourceGroups/\(resourceGroup)"
-            let planID = try planID?.description
-            return SiteDesigner.Configuration(location: location, defaultPlan: planID, resourceGroupID: group)
+            var configuration = SiteDesigner.Configuration(
+                location: location, defaultPlan: try planID?.description, resourceGroupID: group)
+            try sites.apply(to: &configuration)
+            return configuration
         }
     }
 }

@@ -30,7 +30,7 @@ package struct AzureSettings: Sendable {
     package var subscriptionID: String
     package var resourceGroup: String
     package var location: String
-    /// Resource id or name of the plan for records that name none.
+    /// Resource id or name of the plan for records that name no hosting; `nil` = the group's only one that fits.
     package var plan: String?
     /// Base address of Azure Resource Manager; `nil` = the cloud's.
     package var resourceManager: String?
@@ -44,6 +44,8 @@ package struct AzureSettings: Sendable {
     package var siteAddress: String?
     /// Base address of the registry that images are looked up in at `docker pull`; `nil` = none is asked.
     package var registry: String?
+    /// What every site is given.
+    package var sites: SiteSettings
     /// Proxies and private authorities on the way to Azure.
     package var http: HTTPSettings
 }
@@ -104,6 +106,7 @@ extension AzureSettings {
         logAnalytics = address("SKLS_LOGS_ENDPOINT")
         siteAddress = optional("SKLS_SITE_ADDRESS")
         registry = optional("SKLS_REGISTRY")
+        sites = SiteSettings(environment: environment, faults: &faults)
         http = HTTPSettings(environment: environment, faults: &faults)
         if !faults.isEmpty {
             throw ConfigurationFaults(

@@ -13,7 +13,9 @@ struct Serve: AsyncParsableCommand {
             Without --simulator the daemon reads AZURE_SUBSCRIPTION_ID, SKLS_RESOURCE_GROUP, SKLS_LOCATION and SKLS_PLAN \
             from the environment, and finds its credential as Azure's SDKs do: a secret or certificate in AZURE_*, a \
             workload or managed identity, or az login. SKLS_CLOUD names another cloud. `skls doctor` checks all of it. \
-            The plan must be Elastic Premium or Dedicated; it bills whether sites run or not.
+            The plan must be Elastic Premium or Dedicated; it bills whether sites run or not. In its place \
+            SKLS_MANAGED_ENVIRONMENT names an environment of Container Apps. docs/azure-access.md lists what else \
+            sites can be given.
             """)
 
     @Flag(help: "Use a simulated Azure in this process; it ends with the daemon.")

@@ -142,7 +142,7 @@ import Testing
 
         var list: AzureRequest {
             client.request(
-                .listSites, .GET, client.scope.sites, apiVersion: AzureClient.webVersion,
+                .listSites, .GET, client.scope.web("sites"), apiVersion: AzureClient.webVersion,
                 correlationID: Sample.correlation)
         }
 

@@ -79,7 +79,7 @@ import Testing
                 }
             }
             var request = try simulated.request()
-            request.serverFarmID = try #require(ResourceID(simulated.planID.description + "-nosuch"))
+            request.hosting = .plan(try #require(ResourceID(simulated.planID.description + "-nosuch")))
             let client = try simulated.client()
             let error = try await failure { [request] () throws(AzureError) in
                 try await client.putSite(name, request, correlationID: Sample.correlation)
@@ -171,7 +171,7 @@ struct SimulatedAzure: Sendable {
     func request() throws -> SiteRequest {
         SiteRequest(
             location: configuration.location, tags: ["managed-by": "skls"], image: "registry.example/nosuch:1",
-            appSettings: [.init(name: "A", value: Secret("canary"))], serverFarmID: planID)
+            appSettings: [.init(name: "A", value: Secret("canary"))], hosting: .plan(planID))
     }
 }
 

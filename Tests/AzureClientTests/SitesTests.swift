@@ -27,8 +27,8 @@ import Testing
         let golden = """
             {"kind":"functionapp,linux,container","location":"westeurope","properties":{"httpsOnly":true,\
             "publicNetworkAccess":"Enabled","reserved":true,"serverFarmId":"\(try Sample.planID())","siteConfig":\
-            {"appSettings":[{"name":"TOKEN","value":"canary"},{"name":"functions_extension_version","value":"~5"},\
-            {"name":"WEBSITES_ENABLE_APP_SERVICE_STORAGE","value":"false"}],"functionAppScaleLimit":1,\
+            {"appSettings":[{"name":"TOKEN","value":"canary"},{"name":"functions_extension_version","value":"~5"}],\
+            "functionAppScaleLimit":1,\
             "linuxFxVersion":"DOCKER|alpine:3","publicNetworkAccess":"Enabled","webSocketsEnabled":true}},\
             "tags":{"managed-by":"skls"}}
             """
@@ -39,11 +39,23 @@ import Testing
         let transport = ScriptedTransport { _, _ in
             .json(
                 202, "{}",
-                headers: ["azure-asyncoperation": "https://a/op?t=1", "location": "https://a/l", "retry-after": "15"])
+                headers: [
+                    "azure-asyncoperation": "https://management.example/op?t=1",
+                    "location": "https://management.example/l", "retry-after": "15",
+                ])
         }
         let outcome = try await Sample.client(transport).putSite(
             Sample.name(), Sample.siteRequest(), correlationID: Sample.correlation)
-        #expect(outcome == .accepted(operationURL: "https://a/op?t=1", retryAfter: .seconds(15)))
+        guard case .accepted(let operation, let wait) = outcome else { throw Sample.Missing() }
+        #expect(operation.nextLink.text == "https://management.example/op?t=1" && wait == .seconds(15))
+    }
+
+    @Test func `a site whose operation is named in a successful answer is followed, too`() async throws {
+        let site = Sample.site("skls-sample").replacing(#""enabled":true"#, with: #""inProgressOperationId":"x""#)
+        let outcome = try await Sample.client(ScriptedTransport { _, _ in .json(200, site) }).putSite(
+            Sample.name(), Sample.siteRequest(), correlationID: Sample.correlation)
+        guard case .accepted(let operation, _) = outcome else { throw Sample.Missing() }
+        #expect(operation.nextLink.text == Self.base + "/skls-sample?api-version=2025-03-01")
     }
 
     @Test func `an unreadable answer to a put leaves its effect in doubt`() async throws {

@@ -133,6 +133,94 @@ struct MachineTests {
         #expect(try await driver.record(record.uid)?.status.isTrue(.provisioned) == true)
     }
 
+    @Test func `what Azure works on is asked about until it has ended, and the site is written once`() async throws {
+        let driver = try MachineDriver(seed: 11)
+        driver.azure.operationPolls = 4
+        let record = try makeRecord()
+        try await driver.start()
+        try await driver.write(.create(record), uid: record.uid)
+        try await driver.settle(for: .seconds(20))
+        #expect(try await driver.store.load(record.uid)?.intent?.operation == "operation-1")
+        #expect(try await driver.record(record.uid)?.status.nextAction?.rule == "operationAccepted")
+        try await driver.settle()
+        #expect(driver.azure.putCount == 1 && driver.azure.pollCount == 4 && driver.azure.executions.count == 1)
+        let intent = try #require(try await driver.store.load(record.uid)?.intent)
+        #expect(intent.operation == nil && intent.isSettled)
+        #expect(try await driver.record(record.uid)?.status.isTrue(.succeeded) == true)
+    }
+
+    @Test func `a refused record says why, is tried again slowly and can be deleted at once`() async throws {
+        let driver = try MachineDriver(seed: 16)
+        driver.azure.refusal = "PlanCannotRunContainers"
+        let (kept, dropped) = (try makeRecord("kept"), try makeRecord("dropped", seed: 2))
+        try await driver.start()
+        try await driver.write(.create(kept), uid: kept.uid)
+        try await driver.write(.create(dropped), uid: dropped.uid)
+        try await driver.settle(for: .seconds(30))
+        let status = try #require(try await driver.record(dropped.uid)).status
+        #expect(status[.provisioned]?.reason == "PlanCannotRunContainers" && status.isTrue(.stalled))
+        try await driver.write(.markDeleted(dropped.uid, at: driver.now), uid: dropped.uid)
+        try await driver.settle(for: .seconds(1))
+        #expect(try await driver.record(dropped.uid) == nil && driver.azure.deleteCount == 0)
+        driver.azure.refusal = nil
+        try await driver.settle(for: .seconds(700))
+        #expect(driver.azure.executions.count == 1 && driver.azure.sites.count == 1)
+    }
+
+    @Test func `another life of the daemon goes on with the operation that was kept`() async throws {
+        let driver = try MachineDriver(seed: 12)
+        driver.azure.operationPolls = 3
+        let record = try makeRecord()
+        try await driver.start()
+        try await driver.write(.create(record), uid: record.uid)
+        try await driver.settle(for: .seconds(16))
+        try await driver.crash()
+        try await driver.settle()
+        #expect(driver.azure.putCount == 1 && driver.azure.pollCount == 3 && driver.azure.executions.count == 1)
+    }
+
+    @Test func `an operation that was answered and not kept is settled by reading`() async throws {
+        let driver = try MachineDriver(seed: 13)
+        driver.azure.operationPolls = 1
+        let record = try makeRecord()
+        try await driver.start()
+        try await driver.write(.create(record), uid: record.uid)
+        while driver.azure.putCount == 0 { _ = try await driver.step() }
+        try await driver.crash()
+        driver.azure.operationPolls = nil
+        try await driver.settle()
+        #expect(driver.azure.putCount == 2 && driver.azure.sites.count == 1 && driver.azure.executions.count == 1)
+    }
+
+    @Test func `an operation that fails is shown and its site made again`() async throws {
+        let driver = try MachineDriver(seed: 14)
+        driver.azure.operationPolls = 1
+        driver.azure.operationsFail = true
+        let record = try makeRecord()
+        try await driver.start()
+        try await driver.write(.create(record), uid: record.uid)
+        try await driver.settle(for: .seconds(17))
+        let provisioned = try #require(try await driver.record(record.uid)?.status[.provisioned])
+        #expect(provisioned.status == .false && provisioned.message == "it failed")
+        driver.azure.operationsFail = false
+        try await driver.settle()
+        #expect(driver.azure.sites.count == 1 && driver.azure.executions.count == 1)
+        #expect(try await driver.record(record.uid)?.status.isTrue(.provisioned) == true)
+    }
+
+    @Test func `an operation that never ends is given up after an hour for a look at the site`() async throws {
+        let driver = try MachineDriver(seed: 15)
+        driver.azure.operationPolls = .max
+        let record = try makeRecord()
+        try await driver.start()
+        try await driver.write(.create(record), uid: record.uid)
+        try await driver.settle(for: .seconds(3500))
+        #expect(driver.azure.putCount == 1)
+        driver.azure.operationPolls = nil
+        try await driver.settle(for: .seconds(600))
+        #expect(driver.azure.putCount == 2 && driver.azure.executions.count == 1)
+    }
+
     @Test func `a site with other tags is never written or deleted`() async throws {
         let driver = try MachineDriver(seed: 9)
         let record = try makeRecord()

@@ -68,6 +68,62 @@ struct PlannerTests {
         #expect(absent.rule == .createUnknown && absent.actions == [.putSite])
     }
 
+    @Test func `an operation is kept before it is followed, and let go before the site is read`() throws {
+        func planned(kept: String?, _ operation: OperationObservation?, age: Duration = .seconds(1)) throws -> Plan {
+            plan(
+                try input {
+                    $0.intent = settled($0, isSettled: false)
+                    $0.intent?.operation = kept
+                    $0.now = PlannerTests.now + age
+                    $0.operation = operation
+                })
+        }
+        #expect(try planned(kept: nil, .accepted("o")).actions == [.setOperation("o")])
+        #expect(try planned(kept: "o", .accepted("o2")).actions == [.followOperation("o2")])
+        #expect(try planned(kept: "o", nil).actions == [.followOperation("o")], "after a restart")
+        #expect(try planned(kept: "o", .ended("o")).actions == [.setOperation(nil)])
+        #expect(try planned(kept: "o", .accepted("o"), age: .seconds(4000)).actions == [.setOperation(nil)])
+        #expect(try planned(kept: nil, .ended("o")).actions == [.readSite])
+        #expect(try planned(kept: "o", nil).rule == .operationAccepted)
+    }
+
+    @Test func `a record whose every write was refused goes at once, one in doubt does not`() throws {
+        func planned(isSurelyUnwritten: Bool) throws -> Plan {
+            plan(
+                try input {
+                    $0.record.metadata.deletionTimestamp = PlannerTests.now
+                    $0.intent = settled($0, isSettled: false)
+                    $0.isSurelyUnwritten = isSurelyUnwritten
+                })
+        }
+        #expect(try planned(isSurelyUnwritten: true).actions.last == .forget)
+        #expect(try planned(isSurelyUnwritten: false).actions.last == .readSite)
+    }
+
+    @Test func `a site that somebody else changed since our last write says so`() throws {
+        func drifted(written: String?, observed: String?, isSettled: Bool = true, hash: String = "h") throws
+            -> Condition?
+        {
+            plan(
+                try input {
+                    $0.record.status.site = SiteStatus(
+                        name: "n", resourceID: "/r", hostName: "host", lastModified: written)
+                    $0.intent = settled($0, isSettled: isSettled)
+                    guard case .present(var site, let asOf) = site(of: $0, hash: hash) else { return }
+                    site.lastModified = observed
+                    $0.site = .present(site, asOf: asOf)
+                }
+            ).status[.drifted]
+        }
+        #expect(try drifted(written: "1", observed: "2")?.reason == "ModifiedOutside")
+        #expect(try drifted(written: "1", observed: "2")?.status == .unknown)
+        #expect(try drifted(written: "1", observed: "1")?.status == .false)
+        #expect(try drifted(written: nil, observed: "2")?.status == .false)
+        #expect(try drifted(written: "1", observed: nil)?.status == .false)
+        #expect(try drifted(written: "1", observed: "2", isSettled: false)?.status == .false, "our own write")
+        #expect(try drifted(written: "1", observed: "2", hash: "other")?.reason == "DesignHashDiffers")
+    }
+
     @Test func `what a list will tell is not asked site by site`() throws {
         let plan = plan(
             try input {

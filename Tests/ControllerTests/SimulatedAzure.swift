@@ -28,6 +28,14 @@ struct SimulatedAzure {
     var staleReads = 0
     private var staleReadsLeft = 0
     private var before: [String: ObservedSite] = [:]
+    /// Writes are refused before they are sent.
+    var refusal: String?
+    /// How often an operation has to be asked about before a PUT takes effect; nil = it does at once.
+    var operationPolls: Int?
+    /// Operations end without success and without a site.
+    var operationsFail = false
+    private(set) var pollCount = 0
+    private var pending: [String: (design: SiteDesign, pollsLeft: Int)] = [:]
     /// Followed runs do not end while this is set.
     var runsStayOpen = false
 
@@ -79,17 +87,27 @@ struct SimulatedAzure {
 
     private mutating func apply(_ call: Call, now: Instant) -> CallResult {
         switch call {
-        case .putSite(let design):
+        case .putSite(let design, _):
+            if let refusal { return .failed(.init(kind: .terminal(reason: refusal), message: "refused")) }
             putCount += 1
-            staleReadsLeft = staleReads
-            before[design.name] = observed(design.name)
-            let isSame = sites[design.name]?.tags[SiteTag.designHash] == design.tags[SiteTag.designHash]
-            if isSame {
-                sites[design.name]?.tags = design.tags
-            } else {
-                sites[design.name] = Site(tags: design.tags, bootID: freshBootID())
+            if let operationPolls {
+                let operation = "operation-\(putCount)"
+                pending[operation] = (design, operationPolls)
+                return .siteAccepted(operation: operation, pollAfter: .seconds(15))
             }
+            write(design)
             return .siteWritten
+        case .followOperation(let operation):
+            pollCount += 1
+            guard let (design, left) = pending[operation] else { return .operationEnded }
+            guard left <= 1 else {
+                pending[operation] = (design, left - 1)
+                return .operationRunning(operation: operation, pollAfter: .seconds(15))
+            }
+            pending[operation] = nil
+            if operationsFail { return .operationFailed(.init(kind: .transient, message: "it failed")) }
+            write(design)
+            return .operationEnded
         case .readSite(let name):
             guard staleReadsLeft > 0 else { return .siteRead(observed(name)) }
             staleReadsLeft -= 1
@@ -118,6 +136,16 @@ struct SimulatedAzure {
             runsStayOpen = false
             exitCode = 143
             return .stopSent
+        }
+    }
+
+    private mutating func write(_ design: SiteDesign) {
+        staleReadsLeft = staleReads
+        before[design.name] = observed(design.name)
+        if sites[design.name]?.tags[SiteTag.designHash] == design.tags[SiteTag.designHash] {
+            sites[design.name]?.tags = design.tags
+        } else {
+            sites[design.name] = Site(tags: design.tags, bootID: freshBootID())
         }
     }
 

@@ -12,6 +12,18 @@ struct ManifestTests {
         }
     }
 
+    @Test func `hosting is a plan or an environment, and not both`() throws {
+        func hosting(_ text: String) throws -> Hosting? {
+            try Manifest.parse(
+                yaml: "apiVersion: skls.dev/v1\nkind: FunctionApp\nmetadata: {name: x}\n"
+                    + "spec: {image: alpine, args: [\"true\"], hosting: {\(text)}}\n", source: "m.yaml"
+            ).first?.spec.hosting
+        }
+        #expect(try hosting("plan: p") == Hosting(plan: "p"))
+        #expect(try hosting("managedEnvironment: e") == Hosting(managedEnvironment: "e"))
+        #expect(throws: (any Error).self) { try hosting("plan: p, managedEnvironment: e") }
+    }
+
     @Test func `a whole manifest is read, defaults included`() throws {
         let text = """
             apiVersion: skls.dev/v1

@@ -1,6 +1,8 @@
-import DesiredState
 import Foundation
+import GRDB
 import Testing
+
+@testable import DesiredState
 
 @Suite(.timeLimit(.minutes(2)))
 struct StoreTests {
@@ -33,6 +35,55 @@ struct StoreTests {
         } catch {
             return error.code
         }
+    }
+
+    @Test func `what Azure works on is kept with the intent until it is let go or another intent takes its place`()
+        async throws
+    {
+        try await with { store, _ in
+            let record = try record("job")
+            func operation() async throws -> String? { try await store.load(record.uid)?.intent?.operation }
+            func intent(_ seconds: Int) -> Intent {
+                Intent(
+                    uid: record.uid, kind: .putSite, siteName: "s", openedAt: StoreTests.epoch + .seconds(seconds))
+            }
+            try await commit(store, .create(record), .openIntent(intent(0)), .setOperation(record.uid, "one"))
+            #expect(try await operation() == "one")
+            try await commit(store, .openIntent(intent(1)))
+            #expect(try await operation() == nil)
+            try await commit(store, .setOperation(record.uid, "two"))
+            try await commit(store, .setOperation(record.uid, nil))
+            #expect(try await operation() == nil)
+        }
+    }
+
+    /// A database as the first release left it, with an intent that is not settled.
+    private static func firstRelease(at path: String, of record: FunctionApp) async throws {
+        let queue = try DatabaseQueue(path: path)
+        try Migrations.migrator().migrate(queue, upTo: "1")
+        let document = try RecordRow.encode(record, revision: Revision(1))
+        try await queue.write { database in
+            try database.execute(
+                sql:
+                    "INSERT INTO records (uid, name, isDeleted, createdRevision, revision, document) VALUES (?, ?, 0, 1, 1, ?)",
+                arguments: [record.uid.text, record.metadata.name.text, document])
+            try database.execute(
+                sql: "INSERT INTO intents (uid, kind, siteName, openedAt, isSettled) VALUES (?, 'putSite', 's', 0, 0)",
+                arguments: [record.uid.text])
+        }
+        try queue.close()
+    }
+
+    @Test func `a store of the first release is read, its intents following nothing`() async throws {
+        let folder = NSTemporaryDirectory() + "/skls-store-" + UUID().uuidString
+        let path = try StateDirectory(path: folder).databasePath
+        let record = try record("job")
+        try await StoreTests.firstRelease(at: path, of: record)
+        var generator = SystemRandomNumberGenerator()
+        let store = try SQLiteStore(path: path, generator: &generator)
+        let intent = try #require(try await store.load(record.uid)?.intent)
+        #expect(intent.siteName == "s" && !intent.isSettled && intent.operation == nil)
+        try FileManager.default.removeItem(atPath: folder)
     }
 
     @Test func `what was committed is read back by id, by name and by an id's beginning`() async throws {

@@ -82,13 +82,16 @@ package struct AzureScope: Sendable, Hashable {
         self.group = group
     }
 
-    /// The collection of the group's sites.
-    var sites: ResourceID {
-        ResourceID(unchecked: group.segments + ["providers", "Microsoft.Web", "sites"])
+    /// `/subscriptions/{id}`
+    var subscription: ResourceID { ResourceID(unchecked: Array(group.segments.prefix(2))) }
+
+    /// A collection of Microsoft.Web in this group, such as `sites`.
+    func web(_ collection: String) -> ResourceID {
+        ResourceID(unchecked: group.segments + ["providers", "Microsoft.Web", collection])
     }
 
     /// The id a site of that name has in this group.
     package func site(_ name: SiteName) -> ResourceID {
-        ResourceID(unchecked: sites.segments + [name.rawValue])
+        ResourceID(unchecked: web("sites").segments + [name.rawValue])
     }
 }

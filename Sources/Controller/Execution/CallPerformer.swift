@@ -7,6 +7,7 @@ import NIOConcurrencyHelpers
 /// Carries out the machine's calls. Decides nothing: each answer or error becomes the one result that says what happened.
 package struct CallPerformer: Sendable {
     private let sites: any SitesAPI
+    private let writer: SiteWriter
     private let agents: AgentClient
     private let directory: AgentDirectory
     private let output: OutputStore
@@ -21,6 +22,7 @@ package struct CallPerformer: Sendable {
         clock: @escaping @Sendable () -> Instant
     ) {
         self.sites = sites
+        writer = SiteWriter(sites: sites, plans: PlanDirectory(sites: sites, clock: clock))
         self.agents = agents
         self.directory = directory
         self.output = output
@@ -31,22 +33,30 @@ package struct CallPerformer: Sendable {
     func perform(_ call: Call) async -> CallResult? {
         let correlationID = CorrelationID(ids.withLockedValue { GUID.random(using: &$0) })
         switch call {
-        case .putSite(let design): return await put(design, correlationID)
+        case .putSite(let design, let isUpdate):
+            return await azure { () async throws(AzureError) in
+                try await writer.write(design, isUpdate: isUpdate, correlationID: correlationID)
+            }
+        case .followOperation(let operation):
+            return await azure { () async throws(AzureError) in
+                try await writer.follow(operation, correlationID: correlationID)
+            }
         case .readSite(let name):
             return await azure { () async throws(AzureError) in
                 .siteRead(
-                    try await sites.getSite(try siteName(name), correlationID: correlationID).map(ObservedSite.init))
+                    try await sites.getSite(try SiteName(checking: name), correlationID: correlationID).map(
+                        ObservedSite.init))
             }
         case .deleteSite(let name):
             return await azure { () async throws(AzureError) in
-                switch try await sites.deleteSite(try siteName(name), correlationID: correlationID) {
+                switch try await sites.deleteSite(try SiteName(checking: name), correlationID: correlationID) {
                 case .deleted: .siteDeleted
                 case .absent: .siteWasAbsent
                 }
             }
         case .readContainerLog(let name):
             return await azure { () async throws(AzureError) in
-                let log = try await sites.containerLogs(try siteName(name), correlationID: correlationID)
+                let log = try await sites.containerLogs(try SiteName(checking: name), correlationID: correlationID)
                 return .containerLogRead(StartDiagnosis(containerLog: log))
             }
         case .greetAgent(let address):
@@ -76,44 +86,12 @@ package struct CallPerformer: Sendable {
 
     // MARK: Azure
 
-    private func put(_ design: SiteDesign, _ correlationID: CorrelationID) async -> CallResult? {
-        guard let plan = design.plan.map(ResourceID.init) else {
-            return .failed(
-                .init(
-                    kind: .terminal(reason: "NoPlan"),
-                    message: "no plan is configured: name one in spec.hosting.plan or give the daemon --plan"))
-        }
-        guard let plan else {
-            return .failed(
-                .init(
-                    kind: .terminal(reason: "InvalidPlan"),
-                    message: "spec.hosting.plan is not a plan's resource id or name"))
-        }
-        let request = SiteRequest(
-            location: design.location, tags: design.tags, image: design.image,
-            appSettings: design.appSettings.map { SiteRequest.Setting(name: $0.name, value: Secret($0.value)) },
-            serverFarmID: plan)
-        return await azure { () async throws(AzureError) in
-            switch try await sites.putSite(try siteName(design.name), request, correlationID: correlationID) {
-            case .finished: .siteWritten
-            case .accepted(_, let retryAfter): .siteAccepted(retryAfter: retryAfter)
-            }
-        }
-    }
-
     private func azure(_ body: () async throws(AzureError) -> CallResult) async -> CallResult? {
         do throws(AzureError) {
             return try await body()
         } catch {
             return CallResult.Failure(error).map { .failed($0) }
         }
-    }
-
-    private func siteName(_ text: String) throws(AzureError) -> SiteName {
-        guard let name = SiteName(rawValue: text) else {
-            throw AzureError(code: .invalid, operation: .getSite, resource: text, message: "not a site name")
-        }
-        return name
     }
 
     // MARK: agents
@@ -203,31 +181,5 @@ package struct CallPerformer: Sendable {
             }
         let message = outcome == .deadlineExceeded ? "ended by run.timeoutSeconds" : report.message
         return AttemptResult(outcome: outcome, exitCode: report.exitCode, finishedAt: clock(), message: message)
-    }
-}
-
-extension ObservedSite {
-    fileprivate init(_ site: Site) {
-        self.init(
-            name: site.name, resourceID: "\(site.resourceID)", hostName: site.defaultHostName ?? "", tags: site.tags,
-            state: site.state ?? "")
-    }
-}
-
-extension CallResult.Failure {
-    /// `nil` when the call was cancelled.
-    fileprivate init?(_ error: AzureError) {
-        let kind: CallFailure.Kind
-        var retryAfter = error.retryAfter
-        switch Disposition(error) {
-        case .cancelled: return nil
-        case .retryAfter(let delay):
-            kind = .transient
-            retryAfter = delay
-        case .outcomeUnknown: kind = .outcomeUnknown
-        case .waitForChange: kind = .terminal(reason: error.code.rawValue)
-        case .stop(let reason): kind = .terminal(reason: reason)
-        }
-        self.init(kind: kind, message: error.description, retryAfter: retryAfter)
     }
 }

@@ -1,24 +1,10 @@
+import AzureClient
 import Crypto
 package import DesiredState
 import Foundation
 
 /// What a record's site should be, in full. Pure: the same record and configuration give the same design and the same hash in every process.
 package struct SiteDesigner: Sendable {
-    package struct Configuration: Hashable, Sendable {
-        /// Azure region, such as `westeurope`.
-        package var location: String
-        /// Resource id of the plan for records that name none; `nil` = such records cannot be placed.
-        package var defaultPlan: String?
-        /// `/subscriptions/…/resourceGroups/…`: a plan given by its bare name is looked for here.
-        package var resourceGroupID: String
-
-        package init(location: String, defaultPlan: String?, resourceGroupID: String) {
-            self.location = location
-            self.defaultPlan = defaultPlan
-            self.resourceGroupID = resourceGroupID
-        }
-    }
-
     package let configuration: Configuration
     package let instance: InstanceID
     /// This life of the daemon: goes into the writer tag.
@@ -37,20 +23,21 @@ package struct SiteDesigner: Sendable {
             name: SiteDesigner.siteName(of: record.uid), designHash: designHash(of: record), instance: instance.text)
     }
 
-    /// `observed`: the site as it is, whose foreign tags are carried over, since a PUT replaces them all.
-    package func design(of record: FunctionApp, replacing observed: ObservedSite? = nil) -> SiteDesign {
-        var tags = foreignTags(of: observed).merging(record.spec.azure.tags) { _, declared in declared }
-        if !record.spec.azure.tags.isEmpty {
-            tags[SiteTag.declared] = String(record.spec.azure.tags.keys.sorted().joined(separator: ",").prefix(256))
-        }
+    /// What is ours of the site; what others set is carried over when it is written.
+    package func design(of record: FunctionApp) -> SiteDesign {
+        var tags = record.spec.azure.tags
+        if !tags.isEmpty { tags[SiteTag.declared] = declaredNames(tags) }
         tags[SiteTag.managedBy] = "skls"
         tags[SiteTag.instance] = instance.text
         tags[SiteTag.uid] = record.uid.text
         tags[SiteTag.designHash] = designHash(of: record)
         tags[SiteTag.writer] = "\(writer):\(record.metadata.resourceVersion)"
+        let name = SiteDesigner.siteName(of: record.uid)
         return SiteDesign(
-            name: SiteDesigner.siteName(of: record.uid), location: configuration.location, plan: plan(of: record),
-            image: record.spec.image.canonical, appSettings: appSettings(of: record), tags: tags)
+            name: name, location: configuration.location, placement: placement(of: record),
+            image: record.spec.image.canonical, appSettings: appSettings(of: record),
+            contentShare: contentShare(siteName: name), tags: tags, identity: configuration.identity,
+            pullsWithIdentity: pullsWithIdentity(record.spec.image), workloadProfile: configuration.workloadProfile)
     }
 
     /// `skls-` and the first 130 bits of the uid in base 32: 31 characters of a DNS label, never used for another record.
@@ -76,37 +63,56 @@ package struct SiteDesigner: Sendable {
 
     // MARK: parts
 
-    /// Settings that we own. The command and its environment are not among them: they travel in the run request only.
     private func appSettings(of record: FunctionApp) -> [SiteDesign.Setting] {
-        var settings = record.spec.azure.appSettings
-        settings["SKLS_AGENT_SECRET"] = agentSecret(of: record.uid)
-        // Stop means SIGTERM and then, after so many seconds, KILL; the platform's default of 5 leaves the agent too little
-        // (App Service environment variables reference, WEBSITES_CONTAINER_STOP_TIME_LIMIT, read 2026-02).
-        settings["WEBSITES_CONTAINER_STOP_TIME_LIMIT"] = "20"
-        return settings.sorted { $0.key < $1.key }.map { SiteDesign.Setting(name: $0.key, value: $0.value) }
+        appSettings(of: record.spec.azure.appSettings, agentSecret: agentSecret(of: record.uid))
     }
 
-    /// Tags that neither this record nor skls has set: the platform's `hidden-*`, and those of policies and people.
-    private func foreignTags(of observed: ObservedSite?) -> [String: String] {
-        guard let observed else { return [:] }
-        let declared = Set((observed.tag(SiteTag.declared) ?? "").split(separator: ",").map { $0.lowercased() })
-        return observed.tags.filter { name, _ in
-            !name.lowercased().hasPrefix(SiteTag.prefix) && !declared.contains(name.lowercased())
+    /// As many whole names as fit into a tag.
+    private func declaredNames(_ tags: [String: String]) -> String {
+        tags.keys.sorted().reduce("") { list, name in
+            let longer = list.isEmpty ? name : list + "," + name
+            return longer.utf16.count > 256 ? list : longer
         }
     }
 
-    private func plan(of record: FunctionApp) -> String? {
-        guard let plan = record.spec.hosting.plan else { return configuration.defaultPlan }
-        return plan.contains("/")
-            ? plan : configuration.resourceGroupID + "/providers/Microsoft.Web/serverfarms/" + plan
+    private func placement(of record: FunctionApp) -> Placement {
+        let hosting = record.spec.hosting
+        if let environment = hosting.managedEnvironment {
+            return .managedEnvironment(resourceID(environment, of: "Microsoft.App/managedEnvironments"))
+        }
+        if let plan = hosting.plan { return .plan(resourceID(plan, of: "Microsoft.Web/serverfarms")) }
+        if let environment = configuration.managedEnvironment { return .managedEnvironment(environment) }
+        return configuration.defaultPlan.map { .plan($0) } ?? .onlyPlan
     }
 
-    /// Of everything that decides how the site looks in Azure, and nothing else: a run changes nothing here.
+    private func resourceID(_ text: String, of type: String) -> String {
+        text.contains("/") ? text : configuration.resourceGroupID + "/providers/\(type)/" + text
+    }
+
+    /// Registries of Azure in its clouds; to others an identity is no credential.
+    private func pullsWithIdentity(_ image: ImageReference) -> Bool {
+        configuration.identity != nil && configuration.registry == nil
+            && [".azurecr.io", ".azurecr.us", ".azurecr.cn"].contains { image.domain.lowercased().hasSuffix($0) }
+    }
+
+    /// Of everything that decides how the site looks in Azure, and nothing else: a run changes nothing here. The number
+    /// in front rises when a release makes sites otherwise from the same record, so that they are written anew.
     private func designHash(of record: FunctionApp) -> String {
-        var fields = [
-            "1", record.spec.image.canonical, configuration.location.lowercased(), plan(of: record)?.lowercased() ?? "",
-        ]
+        let design = (placement: placement(of: record), pulls: pullsWithIdentity(record.spec.image))
+        var fields = ["2", record.spec.image.canonical, AppServicePlan.region(configuration.location)]
+        switch design.placement {
+        case .plan(let id): fields += ["plan", id.lowercased()]
+        case .onlyPlan: fields += ["plan", ""]
+        case .managedEnvironment(let id):
+            fields += ["environment", id.lowercased(), configuration.workloadProfile ?? ""]
+        }
         for setting in appSettings(of: record) { fields += ["setting", setting.name, setting.value] }
+        for setting in contentShare(siteName: SiteDesigner.siteName(of: record.uid)) {
+            fields += ["share", setting.name, setting.value]
+        }
+        if let identity = configuration.identity {
+            fields += ["identity", identity.resourceID.lowercased(), identity.clientID, "\(design.pulls)"]
+        }
         for (name, value) in record.spec.azure.tags.sorted(by: { $0.key < $1.key }) { fields += ["tag", name, value] }
         // Lengths in front, so that no two lists of fields read the same.
         let text = fields.map { "\($0.utf8.count):\($0)" }.joined()
@@ -119,26 +125,4 @@ package struct SiteDesigner: Sendable {
             (byte < 16 ? "0" : "") + String(byte, radix: 16)
         }.joined()
     }
-}
-
-/// The site as it should be. Prints without the settings' values, some of which are secret.
-package struct SiteDesign: Hashable, Sendable, CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable
-{
-    package struct Setting: Hashable, Sendable {
-        package let name: String
-        package let value: String
-    }
-
-    package let name: String
-    package let location: String
-    /// Resource id; `nil` = no plan is configured.
-    package let plan: String?
-    /// Canonical reference.
-    package let image: String
-    package let appSettings: [Setting]
-    package let tags: [String: String]
-
-    package var description: String { "site \(name) of image \(image)" }
-    package var debugDescription: String { description }
-    package var customMirror: Mirror { Mirror(self, children: ["name": name, "image": image]) }
 }

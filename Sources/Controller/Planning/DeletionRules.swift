@@ -48,8 +48,10 @@ func endingRunBeforeDelete(_ facts: Facts) -> Decision? {
 func deletingSite(_ facts: Facts) -> Decision? {
     guard facts.record.isBeingDeleted else { return nil }
     let done = Decision(reason: "the site is gone", actions: [.removeFinalizer(.deleteSite), .forget])
-    guard facts.record.metadata.finalizers.contains(.deleteSite), let intent = facts.input.intent else {
-        return done  // no create was ever sent
+    guard facts.record.metadata.finalizers.contains(.deleteSite), let intent = facts.input.intent,
+        !facts.input.isSurelyUnwritten
+    else {
+        return done  // no create was ever sent, or all were refused
     }
     if facts.foreignSite != nil { return done }
     if facts.ownSite != nil { return .call(.deleteSite, facts, reason: "deleting the site") }

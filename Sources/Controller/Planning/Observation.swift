@@ -14,13 +14,19 @@ package struct ObservedSite: Hashable, Sendable {
     package var tags: [String: String]
     /// Azure's `properties.state`, such as `Running` or `Stopped`.
     package var state: String
+    /// Azure's `properties.lastModifiedTimeUtc`, as it was written; only a change of it means something.
+    package var lastModified: String?
 
-    package init(name: String, resourceID: String, hostName: String, tags: [String: String], state: String) {
+    package init(
+        name: String, resourceID: String, hostName: String, tags: [String: String], state: String,
+        lastModified: String? = nil
+    ) {
         self.name = name
         self.resourceID = resourceID
         self.hostName = hostName
         self.tags = tags
         self.state = state
+        self.lastModified = lastModified
     }
 
     /// Values of our ownership tags; `nil` where the site does not carry them. Azure keeps the case of tag names but does not tell them apart by it.
@@ -43,6 +49,14 @@ package enum SiteTag {
     package static let writer = "skls-writer"
     /// Names of the tags that the record declared when the site was written, joined by commas: what is not among them is somebody else's.
     package static let declared = "skls-declared-tags"
+}
+
+/// What is known of an operation that Azure works on since it took a write.
+package enum OperationObservation: Hashable, Sendable {
+    /// Azure named it in its answer.
+    case accepted(String)
+    /// It has ended, or its end cannot be found out: the site says what came of it.
+    case ended(String)
 }
 
 /// What is known of the agent in the site's container.
@@ -87,7 +101,7 @@ package enum RunObservation: Hashable, Sendable {
 
 /// Calls of one record that may be in flight; at most one of each kind.
 package enum CallKind: String, Hashable, Sendable, CaseIterable, Comparable {
-    case putSite, readSite, deleteSite, readContainerLog, greetAgent, postRun, followRun, stopRun
+    case putSite, followOperation, readSite, deleteSite, readContainerLog, greetAgent, postRun, followRun, stopRun
 
     package static func < (left: CallKind, right: CallKind) -> Bool { left.rawValue < right.rawValue }
 

@@ -9,6 +9,8 @@ package struct PlanInput: Hashable, Sendable {
     package var intent: Intent?
     package var identity: SiteIdentity
     package var site: SiteObservation
+    /// About the newest write of the site.
+    package var operation: OperationObservation?
     package var agent: AgentObservation
     /// About the open attempt only.
     package var run: RunObservation?
@@ -16,14 +18,17 @@ package struct PlanInput: Hashable, Sendable {
     package var failures: [CallKind: CallFailure]
     /// A list of all sites is under way that will say what is there: single sites are not read meanwhile.
     package var isListPending: Bool
+    /// Every write that was ever tried for this record has failed for certain: there is no site and there will be none.
+    package var isSurelyUnwritten: Bool
     /// The run that a stop was sent for, and how: not sent twice.
     package var sentStop: StopRequest?
 
     package init(
         now: Instant, record: FunctionApp, attempts: [Attempt] = [], intent: Intent? = nil, identity: SiteIdentity,
-        site: SiteObservation = .unknown, agent: AgentObservation = .unknown, run: RunObservation? = nil,
+        site: SiteObservation = .unknown, operation: OperationObservation? = nil,
+        agent: AgentObservation = .unknown, run: RunObservation? = nil,
         inFlight: Set<CallKind> = [], failures: [CallKind: CallFailure] = [:], isListPending: Bool = false,
-        sentStop: StopRequest? = nil
+        isSurelyUnwritten: Bool = false, sentStop: StopRequest? = nil
     ) {
         self.now = now
         self.record = record
@@ -31,11 +36,13 @@ package struct PlanInput: Hashable, Sendable {
         self.intent = intent
         self.identity = identity
         self.site = site
+        self.operation = operation
         self.agent = agent
         self.run = run
         self.inFlight = inFlight
         self.failures = failures
         self.isListPending = isListPending
+        self.isSurelyUnwritten = isSurelyUnwritten
         self.sentStop = sentStop
     }
 }
@@ -60,6 +67,8 @@ package enum NextLook: Hashable, Sendable {
 package enum Action: Hashable, Sendable {
     // Commits.
     case settleIntent
+    /// Keeps what is to be followed, or `nil` once it need not be any more.
+    case setOperation(String?)
     case finishAttempt(token: String, AttemptResult)
     case acknowledgeAttempt(token: String, at: Instant)
     /// Ends a run that could not be begun.
@@ -71,6 +80,8 @@ package enum Action: Hashable, Sendable {
     // Calls; the first three and `openAttempt` commit an intent or attempt before.
     case putSite
     case deleteSite
+    /// Asks once about what Azure works on.
+    case followOperation(String)
     /// Opens the attempt for this boot id and asks the agent to run it.
     case openAttempt(run: Int, number: Int, bootID: String)
     /// Asks the agent again for an attempt that is open: safe, since the same life of the container runs a token once.
@@ -83,9 +94,12 @@ package enum Action: Hashable, Sendable {
 
     package var call: CallKind? {
         switch self {
-        case .settleIntent, .finishAttempt, .acknowledgeAttempt, .failRun, .removeFinalizer, .markDeleted, .forget: nil
+        case .settleIntent, .setOperation, .finishAttempt, .acknowledgeAttempt, .failRun, .removeFinalizer,
+            .markDeleted, .forget:
+            nil
         case .putSite: .putSite
         case .deleteSite: .deleteSite
+        case .followOperation: .followOperation
         case .openAttempt, .postRun: .postRun
         case .readSite: .readSite
         case .greetAgent: .greetAgent
@@ -106,6 +120,7 @@ package enum RuleName: String, Hashable, Sendable, CaseIterable {
     case runRefused
     case runAcknowledged
     case suspended
+    case operationAccepted
     case createUnknown
     case foreignOwner
     case attemptLost

@@ -22,6 +22,9 @@ package func plan(_ input: PlanInput) -> Plan {
 enum PlannerConstants {
     /// A create whose outcome is unknown counts as failed when the site is absent so long after (DESIGN: an hour).
     static let createSettlesAfter: Duration = .seconds(3600)
+    /// What Azure works on is followed for so long; then the site itself is read. Locks of Functions on Container Apps were
+    /// seen to stay for hours (azure-functions-on-container-apps issues 34 and 88, read 2026-11).
+    static let operationGivenUpAfter: Duration = .seconds(3600)
     /// An open attempt whose agent has not been reached for so long is given up: its container cannot come back with the same boot id.
     static let attemptGivenUpAfter: Duration = .seconds(900)
     /// A deletion does not wait longer than this for an agent that does not answer.
@@ -73,6 +76,7 @@ let rules: [Rule] = [
     Rule(name: .runRefused, decide: runRefused),
     Rule(name: .runAcknowledged, decide: runAcknowledged),
     Rule(name: .suspended, decide: suspended),
+    Rule(name: .operationAccepted, decide: operationAccepted),
     Rule(name: .createUnknown, decide: createUnknown),
     Rule(name: .foreignOwner, decide: foreignOwner),
     Rule(name: .attemptLost, decide: attemptLost),

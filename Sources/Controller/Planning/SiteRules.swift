@@ -9,6 +9,24 @@ func suspended(_ facts: Facts) -> Decision? {
             ? Decision(reason: "spec.suspend is true") : driving(attempt, facts, stop: nil))
 }
 
+/// Azure took the write and works on it. What is to be followed is kept first, so that another life of the daemon can go
+/// on with it; once it has ended the site is read.
+func operationAccepted(_ facts: Facts) -> Decision? {
+    guard facts.hasUnsettledCreate, let intent = facts.input.intent else { return nil }
+    let isOver = facts.now >= intent.openedAt + PlannerConstants.operationGivenUpAfter
+    guard let kept = intent.operation else {
+        guard case .accepted(let operation) = facts.input.operation, !isOver else { return nil }
+        return Decision(reason: "Azure has begun to work on it", actions: [.setOperation(operation)])
+    }
+    if case .ended = facts.input.operation {
+        return Decision(reason: "Azure's operation has ended", actions: [.setOperation(nil)])
+    }
+    if isOver { return Decision(reason: "Azure's operation does not end", actions: [.setOperation(nil)]) }
+    // The newest form, which an answer may have moved on; after a restart the one that was kept.
+    let newest: String = if case .accepted(let operation) = facts.input.operation { operation } else { kept }
+    return .call(.followOperation(newest), facts, reason: "waiting for Azure's operation to end")
+}
+
 /// A create was sent and its outcome is not known: settled by reading, never by guessing.
 func createUnknown(_ facts: Facts) -> Decision? {
     guard facts.hasUnsettledCreate, let intent = facts.input.intent else { return nil }

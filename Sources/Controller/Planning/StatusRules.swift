@@ -6,7 +6,10 @@ func status(_ facts: Facts, after decision: Decision, by rule: RuleName) -> Func
     var status = facts.record.status
     status.observedGeneration = max(status.observedGeneration, facts.record.metadata.generation)
     if let site = facts.ownSite {
-        status.site = SiteStatus(name: site.name, resourceID: site.resourceID, hostName: site.hostName)
+        let isJustWritten = decision.actions.contains(.settleIntent)
+        status.site = SiteStatus(
+            name: site.name, resourceID: site.resourceID, hostName: site.hostName,
+            lastModified: isJustWritten ? site.lastModified : status.site?.lastModified ?? site.lastModified)
     }
     status.runs = runs(of: attempts)
     let at: Instant? = if case .at(let instant) = decision.nextLook { instant } else { nil }
@@ -14,7 +17,7 @@ func status(_ facts: Facts, after decision: Decision, by rule: RuleName) -> Func
     let findings =
         [provisioned(facts, decision), ready(facts, decision)].compactMap(\.self)
         + runFindings(facts, attempts: attempts)
-        + [drifted(facts), stalled(decision)].compactMap(\.self)
+        + [drifted(facts, status.site), stalled(decision)].compactMap(\.self)
     for finding in findings { status.set(finding, at: facts.now) }
     return status
 }
@@ -52,7 +55,8 @@ private func provisioned(_ facts: Facts, _ decision: Decision) -> Finding? {
             message: "the name \(foreign.name) is used by another site")
     }
     if let failure = facts.failure(.putSite) {
-        return Finding(type: .provisioned, status: .false, reason: "WriteFailed", message: failure.message)
+        let reason = if case .terminal(let reason) = failure.kind { reason } else { "WriteFailed" }
+        return Finding(type: .provisioned, status: .false, reason: reason, message: failure.message)
     }
     if decision.actions.contains(.putSite) {
         return Finding(type: .provisioned, status: .false, reason: facts.hasOwnSite ? "Updating" : "Creating")
@@ -83,11 +87,21 @@ private func ready(_ facts: Facts, _ decision: Decision) -> Finding? {
     }
 }
 
-private func drifted(_ facts: Facts) -> Finding? {
+/// Lists show tags and the time of change only: when that moved since our last write, something may differ that they do
+/// not show.
+private func drifted(_ facts: Facts, _ known: SiteStatus?) -> Finding? {
     guard let site = facts.ownSite else { return nil }
-    return site.designHash == facts.input.identity.designHash
-        ? Finding(type: .drifted, status: .false, reason: "AsDeclared")
-        : Finding(type: .drifted, status: .true, reason: "DesignHashDiffers")
+    guard site.designHash == facts.input.identity.designHash else {
+        return Finding(type: .drifted, status: .true, reason: "DesignHashDiffers")
+    }
+    if !facts.hasUnsettledCreate, let observed = site.lastModified, let written = known?.lastModified,
+        observed != written
+    {
+        return Finding(
+            type: .drifted, status: .unknown, reason: "ModifiedOutside",
+            message: "somebody has changed the site since it was written; what they changed was not read")
+    }
+    return Finding(type: .drifted, status: .false, reason: "AsDeclared")
 }
 
 private func stalled(_ decision: Decision) -> Finding? {
@@ -136,8 +150,8 @@ func projected(_ facts: Facts, _ decision: Decision) -> [Attempt] {
             {
                 attempts[index].acknowledgedAt = instant
             }
-        case .openAttempt, .failRun, .settleIntent, .removeFinalizer, .markDeleted, .forget, .putSite, .deleteSite,
-            .postRun,
+        case .openAttempt, .failRun, .settleIntent, .setOperation, .removeFinalizer, .markDeleted, .forget, .putSite,
+            .followOperation, .deleteSite, .postRun,
             .readSite, .greetAgent, .readContainerLog, .followRun, .stopRun:
             continue
         }

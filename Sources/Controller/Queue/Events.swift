@@ -45,7 +45,9 @@ package struct LogFacts: Hashable, Sendable {
 
 /// One request to Azure or to an agent, with all that it needs.
 package enum Call: Hashable, Sendable {
-    case putSite(SiteDesign)
+    /// `isUpdate`: the site was seen, and what others set on it is carried over.
+    case putSite(SiteDesign, isUpdate: Bool)
+    case followOperation(String)
     case readSite(name: String)
     case deleteSite(name: String)
     case readContainerLog(name: String)
@@ -57,6 +59,7 @@ package enum Call: Hashable, Sendable {
     package var kind: CallKind {
         switch self {
         case .putSite: .putSite
+        case .followOperation: .followOperation
         case .readSite: .readSite
         case .deleteSite: .deleteSite
         case .readContainerLog: .readContainerLog
@@ -89,8 +92,13 @@ package enum CallResult: Hashable, Sendable {
 
     /// The write was answered with success; what is there now must be read.
     case siteWritten
-    /// Azure works on it; worth reading after the time.
-    case siteAccepted(retryAfter: Duration?)
+    /// Azure works on it; worth asking after the time. The operation's text may hold a signature.
+    case siteAccepted(operation: String, pollAfter: Duration)
+    /// In its newest form.
+    case operationRunning(operation: String, pollAfter: Duration)
+    /// Well, or in a way that cannot be found out: the site says what came of it.
+    case operationEnded
+    case operationFailed(Failure)
     case siteRead(ObservedSite?)
     case siteDeleted
     /// There was nothing to delete.

@@ -5,6 +5,7 @@ struct KeyMemory {
     private(set) var inFlight: [CallKind: CallID] = [:]
     private var begunAt: [CallKind: Instant] = [:]
     private var site = SiteObservation.unknown
+    private var operation: OperationObservation?
     private var agent = AgentObservation.unknown
     /// About the attempt with this token.
     private var run: (token: String, observation: RunObservation)?
@@ -20,6 +21,8 @@ struct KeyMemory {
     private var lastPutSucceededAt: Instant?
     /// Design hash that the newest PUT carried: what a read that is not stale has to show.
     private var lastPutHash: String?
+    /// See ``PlanInput/isSurelyUnwritten``; `nil` before the first load. Not known of writes of an earlier life.
+    private var isSurelyUnwritten: Bool?
     /// Posts of the open attempt that were sent in this process, and whether an earlier process may have sent one.
     private var postsSent = 0
     private var mayHaveBeenPostedBefore = false
@@ -37,6 +40,7 @@ struct KeyMemory {
             generation = record.metadata.generation
             identity = designer.identity(of: record)
         }
+        if isSurelyUnwritten == nil { isSurelyUnwritten = stored.intent == nil }
         hostName = record.status.site?.hostName ?? hostName
         let open = stored.attempts.last { $0.isOpen }
         if open?.token != openToken {
@@ -54,7 +58,11 @@ struct KeyMemory {
         inFlight[call.kind] = id
         begunAt[call.kind] = now
         if case .stopRun(_, _, _, let stop) = call { stopBeingSent = stop }
-        if case .putSite(let design) = call { lastPutHash = design.tags[SiteTag.designHash] }
+        if case .putSite(let design, _) = call {
+            lastPutHash = design.tags[SiteTag.designHash]
+            operation = nil
+            failures[.followOperation] = nil
+        }
     }
 
     /// Takes in the answer to a call.
@@ -63,6 +71,9 @@ struct KeyMemory {
     ) {
         inFlight[kind] = nil
         if kind == .postRun { postsSent += 1 }
+        if kind == .putSite {
+            if case .failed(let failure) = result, failure.kind != .outcomeUnknown {} else { isSurelyUnwritten = false }
+        }
         // What was asked before the site was written last may have been answered by the site as it was.
         let isOutdated = lastWriteAt.map { written in begunAt[kind].map { $0 <= written } ?? false } ?? false
         switch result {
@@ -70,13 +81,16 @@ struct KeyMemory {
             failures[kind] = nil
             lastPutSucceededAt = now
             wrote(now)
-        case .siteAccepted(let retryAfter):
+        case .siteAccepted(let operation, let wait):
             failures[kind] = nil
-            lastPutSucceededAt = now
             wrote(now)
-            let waiting = CallResult.Failure(
-                kind: .transient, message: "Azure is working on it", retryAfter: retryAfter ?? .seconds(5))
-            fail(.readSite, waiting, now, &generator)
+            isRunning(operation, wait, now)
+        case .operationRunning(let operation, let wait): isRunning(operation, wait, now)
+        case .operationEnded: operationEnded(now)
+        case .operationFailed(let failure):
+            operationEnded(now)
+            lastPutSucceededAt = nil
+            fail(.putSite, failure, now, &generator)
         case .siteRead(let observed):
             if !isOutdated { read(observed, now, &generator) }
         case .siteDeleted:
@@ -146,9 +160,12 @@ struct KeyMemory {
     func input(_ stored: StoredRecord, now: Instant, isListPending: Bool) -> PlanInput {
         PlanInput(
             now: now, record: stored.record, attempts: stored.attempts, intent: stored.intent,
-            identity: identity ?? SiteIdentity(name: "", designHash: "", instance: ""), site: site, agent: agent,
+            identity: identity ?? SiteIdentity(name: "", designHash: "", instance: ""), site: site,
+            operation: operation,
+            agent: agent,
             run: run.flatMap { $0.token == openToken ? $0.observation : nil }, inFlight: Set(inFlight.keys),
-            failures: failures, isListPending: isListPending, sentStop: sentStop)
+            failures: failures, isListPending: isListPending,
+            isSurelyUnwritten: (isSurelyUnwritten ?? false) && inFlight[.putSite] == nil, sentStop: sentStop)
     }
 
     // MARK: parts
@@ -171,6 +188,8 @@ struct KeyMemory {
                 )
             }
             failures[.readSite] = nil
+            // However the write ended for us, it is there.
+            if observed.designHash == lastPutHash { failures[.putSite] = nil }
             site = .present(observed, asOf: now)
         } else if mayBeStale {
             fail(
@@ -180,6 +199,24 @@ struct KeyMemory {
             site = .absent(asOf: now)
             agent = .unknown
         }
+    }
+
+    private mutating func isRunning(_ operation: String, _ wait: Duration, _ now: Instant) {
+        self.operation = .accepted(operation)
+        failures[.followOperation] = CallFailure(
+            kind: .transient, message: "Azure is working on it", count: 1, notBefore: now + wait)
+    }
+
+    /// Reads from now on show the site as it is, or lag behind as after any write.
+    private mutating func operationEnded(_ now: Instant) {
+        if case .accepted(let operation) = operation {
+            self.operation = .ended(operation)
+        } else {
+            operation = .ended("")
+        }
+        failures[.followOperation] = nil
+        lastPutSucceededAt = now
+        wrote(now)
     }
 
     private mutating func isLive(_ bootID: String) {

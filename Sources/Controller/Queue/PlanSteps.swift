@@ -47,6 +47,7 @@ struct PlanSteps: Equatable {
         let siteName = SiteDesigner.siteName(of: uid)
         switch action {
         case .settleIntent: return [.settleIntent(uid)]
+        case .setOperation(let operation): return [.setOperation(uid, operation)]
         case .finishAttempt(let token, let result):
             if let attempt = stored.attempts.last(where: { $0.token == token }) {
                 sealedOutputs.append(OutputKey(uid: uid.text, run: attempt.run, attempt: attempt.number))
@@ -71,7 +72,7 @@ struct PlanSteps: Equatable {
             let attempt = attempt(uid, run: run, number: number, bootID: bootID, designer, now)
             openedToken = attempt.token
             return [.openAttempt(attempt)]
-        case .postRun, .readSite, .greetAgent, .readContainerLog, .followRun, .stopRun: return []
+        case .postRun, .followOperation, .readSite, .greetAgent, .readContainerLog, .followRun, .stopRun: return []
         }
     }
 
@@ -94,11 +95,15 @@ struct PlanSteps: Equatable {
         let address = hostName.map { AgentAddress(uid: record.uid, hostName: $0) }
         let open = stored.attempts.last { $0.isOpen }
         switch action {
-        case .settleIntent, .finishAttempt, .acknowledgeAttempt, .failRun, .removeFinalizer, .markDeleted, .forget:
+        case .settleIntent, .setOperation, .finishAttempt, .acknowledgeAttempt, .failRun, .removeFinalizer,
+            .markDeleted, .forget:
             return nil
         case .putSite:
-            let observed: ObservedSite? = if case .present(let observed, _) = site { observed } else { nil }
-            return .putSite(designer.design(of: record, replacing: observed))
+            // A site that was seen once is looked for again, lest what others set is lost to a read that found nothing.
+            let isPresent = if case .present = site { true } else { false }
+            let isUpdate = isPresent || record.status.site != nil
+            return .putSite(designer.design(of: record), isUpdate: isUpdate)
+        case .followOperation(let operation): return .followOperation(operation)
         case .deleteSite: return .deleteSite(name: name)
         case .readSite: return .readSite(name: name)
         case .readContainerLog: return .readContainerLog(name: name)

@@ -10,7 +10,8 @@ extension Doctor {
             return
         }
         guard let planID else {
-            report.note("plan", "SKLS_PLAN is not set: every record has to name its own")
+            report.note(
+                "plan", "SKLS_PLAN is not set: the group's only plan that runs containers is taken, or an environment")
             return
         }
         do throws(AzureError) {
@@ -18,14 +19,19 @@ extension Doctor {
                 report.failed("plan", "\(planID) does not exist", advice: DoctorAdvice.makePlan(settings))
                 return
             }
-            if let problem = PlanFitness.problem(plan, location: settings.location) {
-                report.failed("plan", "\(plan.name): \(problem.detail)", advice: problem.advice)
-            } else {
-                let size = [plan.skuName, plan.skuTier].compactMap(\.self).joined(separator: " ")
-                report.ok("plan", "\(plan.name), \(size), \(plan.numberOfSites ?? 0) sites")
-            }
+            checkPlan(plan, location: settings.location, &report)
         } catch {
             report.failed("plan", found(error), advice: DoctorAdvice.of(error, settings))
+        }
+    }
+
+    private func checkPlan(_ plan: AppServicePlan, location: String, _ report: inout DoctorReport) {
+        do throws(PlanRefusal) {
+            _ = try plan.containerFamily(location: location)
+            let size = [plan.skuName, plan.skuTier].compactMap(\.self).joined(separator: " ")
+            report.ok("plan", "\(plan.name), \(size), \(plan.numberOfSites ?? 0) sites")
+        } catch {
+            report.failed("plan", error.reason, advice: error.description)
         }
     }
 

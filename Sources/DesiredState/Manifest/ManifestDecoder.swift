@@ -112,8 +112,17 @@ struct ManifestDecoder {
     }
 
     private mutating func hosting(_ node: DocumentNode) -> Hosting {
-        guard let values = fields(node, at: "spec.hosting", allowed: ["plan"], required: []) else { return Hosting() }
-        return Hosting(plan: values["plan"].flatMap { string($0, at: "spec.hosting.plan") })
+        guard
+            let values = fields(node, at: "spec.hosting", allowed: ["plan", "managedEnvironment"], required: [])
+        else { return Hosting() }
+        if values["plan"] != nil, let environment = values["managedEnvironment"] {
+            note(environment, "spec.hosting", "name a plan or a managedEnvironment, not both")
+        }
+        return Hosting(
+            plan: values["plan"].flatMap { string($0, at: "spec.hosting.plan") },
+            managedEnvironment: values["managedEnvironment"].flatMap {
+                string($0, at: "spec.hosting.managedEnvironment")
+            })
     }
 
     private mutating func azure(_ node: DocumentNode) -> AzureSettings {

@@ -73,13 +73,18 @@ package struct Intent: Hashable, Sendable, Codable {
     package let openedAt: Instant
     /// The effect's outcome is known. A create intent stays as a settled row: it says that the site may exist.
     package var isSettled: Bool
+    /// What Azure works on since it took the call, in the client's own words; it may hold a signed URL and is not shown.
+    package var operation: String?
 
-    package init(uid: UID, kind: Kind, siteName: String, openedAt: Instant, isSettled: Bool = false) {
+    package init(
+        uid: UID, kind: Kind, siteName: String, openedAt: Instant, isSettled: Bool = false, operation: String? = nil
+    ) {
         self.uid = uid
         self.kind = kind
         self.siteName = siteName
         self.openedAt = openedAt
         self.isSettled = isSettled
+        self.operation = operation
     }
 }
 

@@ -67,12 +67,16 @@ package struct RunPolicy: Hashable, Sendable, Codable {
     }
 }
 
+/// At most one of the two; neither = the daemon's configured hosting.
 package struct Hosting: Hashable, Sendable, Codable {
-    /// Resource id or name of the App Service plan; `nil` = the daemon's configured one.
+    /// Resource id or name of the App Service plan.
     package var plan: String?
+    /// Resource id or name of the Container Apps environment.
+    package var managedEnvironment: String?
 
-    package init(plan: String? = nil) {
+    package init(plan: String? = nil, managedEnvironment: String? = nil) {
         self.plan = plan
+        self.managedEnvironment = managedEnvironment
     }
 }
 

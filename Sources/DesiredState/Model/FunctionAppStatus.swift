@@ -78,11 +78,15 @@ package struct SiteStatus: Hashable, Sendable, Codable {
     package var name: String
     package var resourceID: String
     package var hostName: String
+    /// Azure's time of change as it was right after our own last write, in Azure's words; another one now means that
+    /// somebody else wrote. `nil` where Azure told none.
+    package var lastModified: String?
 
-    package init(name: String, resourceID: String, hostName: String) {
+    package init(name: String, resourceID: String, hostName: String, lastModified: String? = nil) {
         self.name = name
         self.resourceID = resourceID
         self.hostName = hostName
+        self.lastModified = lastModified
     }
 }
 

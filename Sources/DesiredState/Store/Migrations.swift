@@ -66,6 +66,10 @@ enum Migrations {
                     );
                     """)
         }
+        migrator.registerMigration("2") { database in
+            // What Azure works on after it took a write: an opaque text, NULL where there is nothing to follow.
+            try database.execute(sql: "ALTER TABLE intents ADD COLUMN operation TEXT")
+        }
         return migrator
     }
 }

@@ -117,6 +117,8 @@ package struct Transaction: Hashable, Sendable {
         /// Takes the place of the record's earlier intent.
         case openIntent(Intent)
         case settleIntent(UID)
+        /// What is to be followed until the record's intent is settled; `nil` = nothing any more.
+        case setOperation(UID, String?)
         /// Fails with `attemptOpen` while another attempt of the record is open or one with this token exists.
         case openAttempt(Attempt)
         case acknowledgeAttempt(token: String, at: Instant)

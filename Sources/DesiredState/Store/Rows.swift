@@ -45,6 +45,6 @@ extension Intent {
         }
         self.init(
             uid: uid, kind: kind, siteName: row["siteName"], openedAt: Instant(nanoseconds: row["openedAt"]),
-            isSettled: row["isSettled"])
+            isSettled: row["isSettled"], operation: row["operation"])
     }
 }

@@ -27,6 +27,8 @@ struct StoreWrite {
             try change(uid) { $0.metadata.finalizers.removeAll { $0 == finalizer } }
         case .openIntent(let intent): try openIntent(intent)
         case .settleIntent(let uid): try execute("UPDATE intents SET isSettled = 1 WHERE uid = ?", [uid.text])
+        case .setOperation(let uid, let operation):
+            try execute("UPDATE intents SET operation = ? WHERE uid = ?", [operation, uid.text])
         case .openAttempt(let attempt): try openAttempt(attempt)
         case .acknowledgeAttempt(let token, let instant):
             try execute(
@@ -138,8 +140,11 @@ struct StoreWrite {
 
     private func openIntent(_ intent: Intent) throws {
         try execute(
-            "INSERT OR REPLACE INTO intents (uid, kind, siteName, openedAt, isSettled) VALUES (?, ?, ?, ?, ?)",
-            [intent.uid.text, intent.kind.rawValue, intent.siteName, intent.openedAt.nanoseconds, intent.isSettled])
+            "INSERT OR REPLACE INTO intents (uid, kind, siteName, openedAt, isSettled, operation) VALUES (?, ?, ?, ?, ?, ?)",
+            [
+                intent.uid.text, intent.kind.rawValue, intent.siteName, intent.openedAt.nanoseconds, intent.isSettled,
+                intent.operation,
+            ])
     }
 
     private func openAttempt(_ attempt: Attempt) throws {

@@ -12,7 +12,7 @@ import Testing
         "/subscriptions/s/resourceGroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/i"
 
     func appService(
-        _ transport: ScriptedTransport, _ identity: UserAssignedIdentity? = nil
+        _ transport: ScriptedTransport, _ identity: ManagedIdentityID? = nil
     ) -> AppServiceCredential {
         AppServiceCredential(
             endpoint: "http://localhost:42356/msi/token", header: Secret("canary-header"), identity: identity,
@@ -20,7 +20,7 @@ import Testing
     }
 
     func metadata(
-        _ transport: ScriptedTransport, host: String? = nil, _ identity: UserAssignedIdentity? = nil,
+        _ transport: ScriptedTransport, host: String? = nil, _ identity: ManagedIdentityID? = nil,
         isProbed: Bool = false, waits: NIOLockedValueBox<[Duration]> = NIOLockedValueBox([])
     ) -> InstanceMetadataCredential {
         InstanceMetadataCredential(host: host, identity: identity, isProbed: isProbed, transport: transport) { wait in
@@ -65,7 +65,7 @@ import Testing
     ]) func `an identity of one's own is named as each endpoint wants it`(
         _ text: String, _ site: String, _ machine: String
     ) async throws {
-        let identity = try #require(UserAssignedIdentity(text))
+        let identity = try #require(ManagedIdentityID(text))
         let transport = ScriptedTransport { _, _ in .json(200, #"{"access_token":"abc","expires_in":"86399"}"#) }
         _ = try await token(appService(transport, identity))
         _ = try await token(metadata(transport, identity))
@@ -73,7 +73,7 @@ import Testing
         #expect(transport.requests[0].url.hasSuffix("&\(site)=\(value)"))
         #expect(transport.requests[1].url.hasSuffix("&\(machine)=\(value)"))
         for text in ["", "x", "object:x", "/x//y", "object:\(Self.resource)"] {
-            #expect(UserAssignedIdentity(text) == nil)
+            #expect(ManagedIdentityID(text) == nil)
         }
     }
 

@@ -33,7 +33,7 @@ enum Sample {
     static func siteRequest(settings: [SiteRequest.Setting] = []) throws -> SiteRequest {
         SiteRequest(
             location: "westeurope", tags: ["managed-by": "skls"], image: "alpine:3", appSettings: settings,
-            serverFarmID: try planID())
+            hosting: .plan(try planID()), httpsOnly: true, webSocketsEnabled: true, functionAppScaleLimit: 1)
     }
 
     static func site(_ name: String) -> String {

@@ -13,7 +13,7 @@ package struct CredentialSettings: Sendable {
     private var identityEndpoint: String?
     private var identityHeader: Secret?
     private var metadataHost: String?
-    private var managedIdentity: UserAssignedIdentity?
+    private var managedIdentity: ManagedIdentityID?
     /// Names of other kinds of managed identity endpoints that the platform offers.
     private var foreignPlatform: String?
     private var searchPath: String
@@ -51,7 +51,7 @@ package struct CredentialSettings: Sendable {
             faults.append("\(name) is not an http or https address")
         }
         if let text = value("SKLS_MANAGED_IDENTITY") {
-            managedIdentity = UserAssignedIdentity(text)
+            managedIdentity = ManagedIdentityID(text)
             if managedIdentity == nil {
                 faults.append(
                     "SKLS_MANAGED_IDENTITY is neither a client id nor the resource id of an identity: \(text)")

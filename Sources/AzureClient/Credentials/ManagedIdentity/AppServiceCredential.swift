@@ -10,7 +10,7 @@ struct AppServiceCredential: CredentialCandidate {
     let endpoint: String
     /// `IDENTITY_HEADER`: proves that the request comes from within the site.
     let header: Secret
-    let identity: UserAssignedIdentity?
+    let identity: ManagedIdentityID?
     let transport: any Transport
 
     func answer(

@@ -13,7 +13,7 @@ struct InstanceMetadataCredential: CredentialCandidate {
 
     let kind = CredentialKind.managedIdentity
     private let url: String
-    private let identity: UserAssignedIdentity?
+    private let identity: ManagedIdentityID?
     private let transport: any Transport
     private let pause: @Sendable (Duration) async throws -> Void
     private let hasAnswered: NIOLockedValueBox<Bool>
@@ -23,7 +23,7 @@ struct InstanceMetadataCredential: CredentialCandidate {
     ///   - isProbed: whether to look first, shortly and until the first answer, whether the service is there.
     ///   - pause: waits between tries.
     init(
-        host: String?, identity: UserAssignedIdentity?, isProbed: Bool, transport: any Transport,
+        host: String?, identity: ManagedIdentityID?, isProbed: Bool, transport: any Transport,
         pause: @escaping @Sendable (Duration) async throws -> Void = { try await ContinuousClock().sleep(for: $0) }
     ) {
         let base = host ?? Self.standardHost

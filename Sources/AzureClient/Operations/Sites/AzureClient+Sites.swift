@@ -4,27 +4,16 @@ import NIOHTTP1
 extension AzureClient: SitesAPI {
     /// The version of Microsoft.Web whose published examples the documents here follow.
     static let webVersion = "2025-03-01"
-    /// The bound on the pages of one list: at 100 sites each, many times what a subscription may hold.
-    static let mostPages = 10_000
     /// How much of a container's log is kept.
     static let logBytes = 256 << 10
 
     package func putSite(
         _ name: SiteName, _ request: SiteRequest, correlationID: CorrelationID
     ) async throws(AzureError) -> PutOutcome {
-        var put = self.request(
-            .putSite, .PUT, scope.site(name), apiVersion: Self.webVersion, isWrite: true, correlationID: correlationID)
-        put.headers.add(name: "content-type", value: "application/json")
-        put.body = try Self.encoded(SiteBody(request), for: put)
-        put.secrets = request.appSettings.map(\.value)
-        let reply = try await call(put)
-        if reply.status == 202 {
-            // The order of the Azure SDKs (azcore/internal/pollers, read 2026-02).
-            let url = ["operation-location", "azure-asyncoperation", "location"].lazy
-                .compactMap { reply.headers.first(name: $0) }.first
-            return .accepted(operationURL: url, retryAfter: retryAfter(reply))
-        }
-        return .finished(try site(reply, put))
+        let put = try write(
+            .putSite, .PUT, scope.site(name), SiteBody(request), secrets: request.appSettings.map(\.value),
+            correlationID)
+        return try written(try await call(put), put)
     }
 
     package func getSite(_ name: SiteName, correlationID: CorrelationID) async throws(AzureError) -> Site? {
@@ -42,27 +31,7 @@ extension AzureClient: SitesAPI {
     }
 
     package func listSites(correlationID: CorrelationID) async throws(AzureError) -> [Site] {
-        var get = request(.listSites, .GET, scope.sites, apiVersion: Self.webVersion, correlationID: correlationID)
-        var sites: [Site] = []
-        var seen: Set<String> = [get.url]
-        while true {
-            let reply = try await call(get)
-            let page = try decoded(SitePage.self, from: reply, to: get)
-            for document in page.value {
-                guard let site = document.site else {
-                    throw AzureError(unusable: reply, to: get, message: "a listed site has no resource id")
-                }
-                sites.append(site)
-            }
-            guard let link = page.nextLink, !link.isEmpty else { return sites }
-            guard environment.resourceManager.owns(link) else {
-                throw AzureError(unusable: reply, to: get, message: "the next page is on another host")
-            }
-            guard seen.insert(link).inserted, seen.count <= Self.mostPages else {
-                throw AzureError(unusable: reply, to: get, message: "the pages of the list do not end")
-            }
-            get.url = link
-        }
+        try await listed(.listSites, scope.web("sites"), correlationID) { (document: SiteDocument) in document.site }
     }
 
     package func deleteSite(
@@ -87,15 +56,6 @@ extension AzureClient: SitesAPI {
         return String(decoding: try await call(post).body.readableBytesView, as: UTF8.self)
     }
 
-    package func getPlan(_ id: ResourceID, correlationID: CorrelationID) async throws(AzureError) -> Plan? {
-        let get = request(.getPlan, .GET, id, apiVersion: Self.webVersion, correlationID: correlationID)
-        guard let reply = try await found(get) else { return nil }
-        guard let plan = try decoded(PlanDocument.self, from: reply, to: get).plan else {
-            throw AzureError(unusable: reply, to: get, message: "the plan has no resource id")
-        }
-        return plan
-    }
-
     /// The reply, nil if Azure says that the resource itself does not exist.
     func found(_ request: AzureRequest) async throws(AzureError) -> AzureReply? {
         do throws(AzureError) {
@@ -103,6 +63,51 @@ extension AzureClient: SitesAPI {
         } catch  where error.code == .notFound {
             return nil
         }
+    }
+
+    /// What a PUT or PATCH that Azure took came to.
+    func written(_ reply: AzureReply, _ request: AzureRequest) throws(AzureError) -> PutOutcome {
+        let step = started(reply, to: request)
+        switch step.next {
+        case .pollAfter(let wait): return .accepted(step.operation, pollAfter: wait)
+        case .done: return .finished(try site(reply, request))
+        case .failed(let error): throw error
+        }
+    }
+
+    /// A request that changes something, with a JSON body.
+    func write(
+        _ operation: AzureOperation, _ method: HTTPMethod, _ resource: ResourceID, suffix: String = "",
+        _ body: some Encodable, secrets: [Secret] = [], _ correlationID: CorrelationID
+    ) throws(AzureError) -> AzureRequest {
+        var write = request(
+            operation, method, resource, suffix: suffix, apiVersion: Self.webVersion, isWrite: true,
+            correlationID: correlationID)
+        write.headers.add(name: "content-type", value: "application/json")
+        write.body = try Self.encoded(body, for: write)
+        write.secrets = secrets
+        return write
+    }
+
+    /// All pages of a list. A document that `transform` makes nothing of is an error: a list is never a part.
+    func listed<Document: Decodable & Sendable, Value>(
+        _ operation: AzureOperation, _ collection: ResourceID, _ correlationID: CorrelationID,
+        _ transform: (Document) -> Value?
+    ) async throws(AzureError) -> [Value] {
+        let get = request(operation, .GET, collection, apiVersion: Self.webVersion, correlationID: correlationID)
+        var values: [Value] = []
+        var pages = pages(of: Document.self, get).makeAsyncIterator()
+        while let page = try await pages.next() {
+            for document in page {
+                guard let value = transform(document) else {
+                    throw AzureError(
+                        code: .malformedReply, operation: operation, resource: get.resource,
+                        message: "a listed resource has no resource id", correlationID: correlationID.description)
+                }
+                values.append(value)
+            }
+        }
+        return values
     }
 
     private func site(_ reply: AzureReply, _ request: AzureRequest) throws(AzureError) -> Site {

@@ -9,6 +9,7 @@ package struct Site: Sendable, Hashable {
     /// Azure answers with the display form, `East US` for `eastus`.
     package var location: String
     package var tags: [String: String]
+    package var identities: ManagedIdentities
     /// `Running` or `Stopped`: the switch, not the health.
     package var state: String?
     package var enabled: Bool?
@@ -19,66 +20,36 @@ package struct Site: Sendable, Hashable {
     /// For instance `DOCKER|registry/repository:tag`. Empty in the answer to a PUT.
     package var linuxFxVersion: String?
     package var serverFarmID: ResourceID?
+    /// Set for Functions on Container Apps only.
+    package var managedEnvironmentID: ResourceID?
     /// All of `properties`, known and unknown.
     package var properties: JSONValue
 
     package init(
         name: String, resourceID: ResourceID, kind: String? = nil, location: String, tags: [String: String] = [:],
-        state: String? = nil, enabled: Bool? = nil, defaultHostName: String? = nil, lastModifiedTime: String? = nil,
-        linuxFxVersion: String? = nil, serverFarmID: ResourceID? = nil, properties: JSONValue = .object([:])
+        identities: ManagedIdentities = ManagedIdentities(), state: String? = nil, enabled: Bool? = nil,
+        defaultHostName: String? = nil, lastModifiedTime: String? = nil,
+        linuxFxVersion: String? = nil, serverFarmID: ResourceID? = nil,
+        managedEnvironmentID: ResourceID? = nil, properties: JSONValue = .object([:])
     ) {
         self.name = name
         self.resourceID = resourceID
         self.kind = kind
         self.location = location
         self.tags = tags
+        self.identities = identities
         self.state = state
         self.enabled = enabled
         self.defaultHostName = defaultHostName
         self.lastModifiedTime = lastModifiedTime
         self.linuxFxVersion = linuxFxVersion
         self.serverFarmID = serverFarmID
+        self.managedEnvironmentID = managedEnvironmentID
         self.properties = properties
     }
 
     /// Whether this is the site of that name; case does not matter, as in host names.
     package func isNamed(_ name: SiteName) -> Bool {
         self.name.lowercased() == name.rawValue.lowercased()
-    }
-}
-
-/// An App Service plan as Azure described it.
-package struct Plan: Sendable, Hashable {
-    package var resourceID: ResourceID
-    package var name: String
-    package var location: String
-    package var kind: String?
-    /// For instance `EP1`, `B1`, `P0v3`; `Y1` and `FC1` cannot run containers.
-    package var skuName: String?
-    /// For instance `ElasticPremium`.
-    package var skuTier: String?
-    /// Whether it is a Linux plan.
-    package var reserved: Bool?
-    package var numberOfSites: Int64?
-    /// `Succeeded`, `Failed`, `Canceled`, `InProgress`, `Deleting` or a later word.
-    package var provisioningState: String?
-    /// All of `properties`, known and unknown.
-    package var properties: JSONValue
-
-    package init(
-        resourceID: ResourceID, name: String, location: String, kind: String? = nil, skuName: String? = nil,
-        skuTier: String? = nil, reserved: Bool? = nil, numberOfSites: Int64? = nil, provisioningState: String? = nil,
-        properties: JSONValue = .object([:])
-    ) {
-        self.resourceID = resourceID
-        self.name = name
-        self.location = location
-        self.kind = kind
-        self.skuName = skuName
-        self.skuTier = skuTier
-        self.reserved = reserved
-        self.numberOfSites = numberOfSites
-        self.provisioningState = provisioningState
-        self.properties = properties
     }
 }

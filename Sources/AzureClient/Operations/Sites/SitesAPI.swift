@@ -10,6 +10,12 @@ package protocol SitesAPI: Sendable {
         _ name: SiteName, _ request: SiteRequest, correlationID: CorrelationID
     ) async throws(AzureError) -> PutOutcome
 
+    /// Asks once about what Azure works on. A status that cannot be read is a step like another. One read.
+    /// - Throws: `cancelled`.
+    func poll(
+        _ operation: LongRunningOperation, correlationID: CorrelationID
+    ) async throws(AzureError) -> LongRunningOperation.Step
+
     /// The site, or nil if Azure says that this very site does not exist. A missing group or subscription, or a 404
     /// that is not Azure's, is an error. One read.
     func getSite(_ name: SiteName, correlationID: CorrelationID) async throws(AzureError) -> Site?
@@ -26,8 +32,18 @@ package protocol SitesAPI: Sendable {
     /// - Throws: `notFound` if there is no such site.
     func containerLogs(_ name: SiteName, correlationID: CorrelationID) async throws(AzureError) -> String
 
+    /// All app settings by name, values included; what a PUT has to carry over.
+    /// - Throws: `notFound` if there is no such site.
+    func listAppSettings(_ name: SiteName, correlationID: CorrelationID) async throws(AzureError) -> [String: Secret]
+
+    /// All that can be read of a site, nil if it does not exist. Four calls, one of which is a write of the quota.
+    func siteDetails(_ name: SiteName, correlationID: CorrelationID) async throws(AzureError) -> SiteDetails?
+
     /// The App Service plan, or nil if Azure says that this very plan does not exist. One read.
-    func getPlan(_ id: ResourceID, correlationID: CorrelationID) async throws(AzureError) -> Plan?
+    func getPlan(_ id: ResourceID, correlationID: CorrelationID) async throws(AzureError) -> AppServicePlan?
+
+    /// Every App Service plan of the resource group, or an error: never a part. One read per page.
+    func listPlans(correlationID: CorrelationID) async throws(AzureError) -> [AppServicePlan]
 }
 
 /// How a PUT that Azure took has ended so far.
@@ -35,8 +51,8 @@ package enum PutOutcome: Sendable, Hashable {
     /// Azure says that it is done. The body can be stale (an image that was just set is missing in it), so it proves
     /// that the site exists and nothing else: read the site before comparing.
     case finished(Site)
-    /// Azure has started an operation. The URL may carry a signature, so it is kept as it is and not shown.
-    case accepted(operationURL: String?, retryAfter: Duration?)
+    /// Azure works on it: to be stored and asked about with ``SitesAPI/poll(_:correlationID:)``, not before the time.
+    case accepted(LongRunningOperation, pollAfter: Duration)
 }
 
 /// How a deletion has ended.

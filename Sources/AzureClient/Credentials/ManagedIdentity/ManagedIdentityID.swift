@@ -1,5 +1,5 @@
 /// Which of several identities of one machine or site is meant.
-enum UserAssignedIdentity: Sendable, Hashable {
+enum ManagedIdentityID: Sendable, Hashable {
     case clientID(String)
     case resourceID(String)
     /// The identity's principal.

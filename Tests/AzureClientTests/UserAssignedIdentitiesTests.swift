@@ -4,7 +4,7 @@ import Testing
 
 @testable import AzureClient
 
-@Suite(.timeLimit(.minutes(1))) struct ManagedIdentityTests {
+@Suite(.timeLimit(.minutes(1))) struct UserAssignedIdentitiesTests {
     private static let base =
         ResourceGroupsTests.group + "/providers/Microsoft.ManagedIdentity/userAssignedIdentities"
 

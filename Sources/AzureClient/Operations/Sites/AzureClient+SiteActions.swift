@@ -1,0 +1,63 @@
+import NIOCore
+import NIOHTTP1
+
+/// Calls on sites that the controller does not make: for tools, and for what comes after it.
+extension AzureClient {
+    /// Changes some fields of a site. One write.
+    package func patchSite(
+        _ name: SiteName, _ patch: SitePatch, correlationID: CorrelationID
+    ) async throws(AzureError) -> PutOutcome {
+        let request = try write(.patchSite, .PATCH, scope.site(name), SitePatchBody(patch), correlationID)
+        return try written(try await call(request), request)
+    }
+
+    /// Every site of the subscription, or an error: never a part. One read per page.
+    package func listSubscriptionSites(correlationID: CorrelationID) async throws(AzureError) -> [Site] {
+        let sites = ResourceID(unchecked: scope.subscription.segments + ["providers", "Microsoft.Web", "sites"])
+        return try await listed(.listSites, sites, correlationID) { (document: SiteDocument) in document.site }
+    }
+
+    /// Sets the switch to `Running`; a site that runs stays as it is. One write.
+    package func startSite(_ name: SiteName, correlationID: CorrelationID) async throws(AzureError) {
+        try await act(.startSite, name, "/start", correlationID)
+    }
+
+    /// Stops the container and sets the switch to `Stopped`; the front end then answers 403. One write.
+    package func stopSite(_ name: SiteName, correlationID: CorrelationID) async throws(AzureError) {
+        try await act(.stopSite, name, "/stop", correlationID)
+    }
+
+    /// Asks for a new container and does not wait for it. One write.
+    /// - Parameter isSoft: only if the platform thinks it necessary.
+    package func restartSite(
+        _ name: SiteName, isSoft: Bool = false, correlationID: CorrelationID
+    ) async throws(AzureError) {
+        try await act(
+            .restartSite, name, "/restart", query: [("softRestart", "\(isSoft)"), ("synchronous", "false")],
+            correlationID)
+    }
+
+    /// Whether a site of that name could be made: names are unique in all of Azure. Tells nothing about who has it.
+    package func checkName(
+        _ name: SiteName, correlationID: CorrelationID
+    ) async throws(AzureError) -> NameAvailability {
+        let collection = ResourceID(
+            unchecked: scope.subscription.segments + ["providers", "Microsoft.Web", "checknameavailability"])
+        var post = try write(.checkName, .POST, collection, NameCheckBody(name: name.rawValue), correlationID)
+        post.isWrite = false
+        let answer = try decoded(NameCheckDocument.self, from: try await call(post), to: post)
+        return NameAvailability(
+            isAvailable: answer.nameAvailable, reason: answer.reason.flatMap { $0.isEmpty ? nil : $0 },
+            message: answer.message)
+    }
+
+    private func act(
+        _ operation: AzureOperation, _ name: SiteName, _ action: String, query: [(name: String, value: String)] = [],
+        _ correlationID: CorrelationID
+    ) async throws(AzureError) {
+        _ = try await call(
+            request(
+                operation, .POST, scope.site(name), suffix: action, query: query, apiVersion: Self.webVersion,
+                isWrite: true, correlationID: correlationID))
+    }
+}
