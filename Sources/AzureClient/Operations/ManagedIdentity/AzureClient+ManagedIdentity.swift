@@ -16,7 +16,7 @@ extension AzureClient {
     /// The identity, or nil if Azure says that this very identity does not exist. One read.
     package func userAssignedIdentity(
         _ name: IdentityName, correlationID: CorrelationID
-    ) async throws(AzureError) -> UserAssignedIdentity? {
+    ) async throws(AzureError) -> ManagedIdentity? {
         let get = request(
             .getIdentity, .GET, identityID(name), apiVersion: Self.managedIdentityVersion,
             correlationID: correlationID)
@@ -27,7 +27,7 @@ extension AzureClient {
     /// new identity only after a while.
     package func putUserAssignedIdentity(
         _ name: IdentityName, location: String, tags: [String: String] = [:], correlationID: CorrelationID
-    ) async throws(AzureError) -> UserAssignedIdentity {
+    ) async throws(AzureError) -> ManagedIdentity {
         let put = try request(
             .putIdentity, .PUT, identityID(name), apiVersion: Self.managedIdentityVersion,
             body: IdentityBody(location: location, tags: tags), correlationID: correlationID)
@@ -37,7 +37,7 @@ extension AzureClient {
     /// Every identity of the group. One read per page.
     package func listUserAssignedIdentities(
         correlationID: CorrelationID
-    ) async throws(AzureError) -> [UserAssignedIdentity] {
+    ) async throws(AzureError) -> [ManagedIdentity] {
         let get = request(
             .listIdentities, .GET, ResourceID(unchecked: scope.group.segments + Self.identitiesPath),
             apiVersion: Self.managedIdentityVersion, correlationID: correlationID)
@@ -77,11 +77,11 @@ private struct IdentityDocument: ResourceDocument, Sendable {
     let properties: JSONValue?
 
     /// Without its ids an identity is of no use.
-    var value: UserAssignedIdentity? {
+    var value: ManagedIdentity? {
         guard let resourceID = ResourceID(id), let properties, let client = properties["clientId"]?.string,
             let principal = properties["principalId"]?.string
         else { return nil }
-        return UserAssignedIdentity(
+        return ManagedIdentity(
             resourceID: resourceID, name: name, location: location ?? "",
             tags: (tags ?? [:]).compactMapValues(\.self), clientID: client, principalID: principal,
             tenantID: properties["tenantId"]?.string, properties: properties)

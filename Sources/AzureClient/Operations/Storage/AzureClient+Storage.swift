@@ -86,7 +86,7 @@ extension AzureClient {
     /// Whether an account of this name could be made now, by anybody. Another may be faster.
     package func storageNameAvailability(
         _ name: String, correlationID: CorrelationID
-    ) async throws(AzureError) -> NameAvailability {
+    ) async throws(AzureError) -> StorageNameAvailability {
         let post = try request(
             .checkStorageName, .POST, scope.inSubscription("providers", "Microsoft.Storage", "checkNameAvailability"),
             apiVersion: Self.storageVersion, body: NameAvailabilityBody(name: name), isWrite: false,

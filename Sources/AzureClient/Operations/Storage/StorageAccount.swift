@@ -84,7 +84,7 @@ package struct StorageAccountKey: Sendable, Hashable {
 }
 
 /// Whether a storage account of some name can be made.
-package enum NameAvailability: Sendable, Hashable {
+package enum StorageNameAvailability: Sendable, Hashable {
     case available
     /// The reason is `AlreadyExists`, `AccountNameInvalid` or a later word.
     case unavailable(reason: String, message: String)

@@ -15,7 +15,7 @@ package struct IdentityName: RawRepresentable, Sendable, Hashable, CustomStringC
 }
 
 /// A user-assigned managed identity as Azure described it.
-package struct UserAssignedIdentity: Sendable, Hashable {
+package struct ManagedIdentity: Sendable, Hashable {
     package var resourceID: ResourceID
     package var name: String
     package var location: String
