@@ -133,7 +133,8 @@ extension Event {
         case .request(_, let request):
             request.method != "GET" && request.method != "HEAD" && request.plane != .logs
                 && request.plane != .ingestion
-        case .follow, .beat, .visit, .abandoned, .containerReady, .containerExited, .containerWrote, .woke, .shutdown: false
+        case .follow, .beat, .visit, .abandoned, .containerReady, .containerExited, .containerWrote, .woke, .shutdown:
+            false
         }
     }
 }

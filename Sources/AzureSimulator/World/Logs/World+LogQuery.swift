@@ -104,8 +104,9 @@ extension World {
     private mutating func answerBatch(_ request: ControlRequest, caller: String, at now: Instant) -> Reply {
         guard request.method == "POST" else { return logError(405, "MethodNotAllowed", "The method is not allowed.") }
         guard request.header("Content-Type") != nil else { return Reply(status: 200) }
+        // What is no JSON is no batch.
         guard let body = try? JSON(parsing: request.body), let requests = body["requests"]?.array, requests.count <= 100
-        else { return logError(400, "BadArgumentError", "The request had some invalid properties") }  // no JSON, no batch
+        else { return logError(400, "BadArgumentError", "The request had some invalid properties") }
         var responses: [JSON] = []
         for item in requests {
             let preferText = item["headers"]?.members?.first { $0.name.lowercased() == "prefer" }?.value.string
