@@ -47,7 +47,7 @@ import Testing
 
     @Test func `a stream begins with the last ten lines, goes on with new ones, beats and ends`() throws {
         var (script, launch) = try Self.script()
-        let (id, effects) = script.follow("/api/logstream")
+        let (id, effects) = script.followLog("/api/logstream")
         #expect(effects.first == .stream(id))
         func text(_ effects: [Effect]) -> String {
             var text = ""
@@ -71,14 +71,14 @@ import Testing
 
     @Test func `a stream ends with its site and with its client`() throws {
         var (script, launch) = try Self.script()
-        let (id, _) = script.follow("/logstream")
-        let (other, _) = script.follow("/logstream")
+        let (id, _) = script.followLog("/logstream")
+        let (other, _) = script.followLog("/logstream")
         _ = script.tell(.abandoned(other))
         #expect(Array(script.world.logs.followers.keys) == [id])
         _ = script.arm("DELETE", WorldScript.site("a1"))
         #expect(script.tell(.containerWrote(launch.instance, Array("late\n".utf8))).isEmpty)
         #expect(script.tell(.beat(id)) == [.streamEnd(id)])
-        let (refused, effects) = script.follow("/logstream")
+        let (refused, effects) = script.followLog("/logstream")
         #expect(effects == [.reply(refused, FrontEndPage.notFound)])
     }
 
@@ -125,7 +125,7 @@ import Testing
 
 extension WorldScript {
     /// Begins to follow the log of the site `a1`.
-    mutating func follow(_ path: String) -> (RequestID, [Effect]) {
+    mutating func followLog(_ path: String) -> (RequestID, [Effect]) {
         let request = KuduTests.request(self, path)
         return step { .follow($0, request) }
     }

@@ -16,9 +16,6 @@ struct PageStream<Item: Decodable & Sendable>: AsyncSequence, Sendable {
     }
 
     struct Iterator: AsyncIteratorProtocol {
-        /// At 100 elements each, many times what a subscription may hold.
-        static var mostPages: Int { 10_000 }
-
         let client: AzureClient
         fileprivate(set) var request: AzureRequest
         let policy: RetryPolicy?
@@ -47,7 +44,7 @@ struct PageStream<Item: Decodable & Sendable>: AsyncSequence, Sendable {
                 throw AzureError(unusable: reply, to: request, message: "the next page is on another host")
             }
             seen.insert(request.url)
-            guard !seen.contains(link), seen.count < Self.mostPages else {
+            guard !seen.contains(link), seen.count < PageLimit.mostPages else {
                 throw AzureError(unusable: reply, to: request, message: "the pages of the list do not end")
             }
             request.url = link
@@ -59,6 +56,11 @@ struct PageStream<Item: Decodable & Sendable>: AsyncSequence, Sendable {
             try await next()
         }
     }
+}
+
+enum PageLimit {
+    /// At 100 elements each, many times what a subscription may hold.
+    static let mostPages = 10_000
 }
 
 /// One page. An absent `value` is not an empty page but an unreadable one.

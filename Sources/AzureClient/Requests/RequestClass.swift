@@ -21,9 +21,13 @@ enum RequestClass: Sendable, Hashable {
     /// `list` actions so is a guess on the safe side.
     init(_ request: AzureRequest, resourceManager: ServiceURL) {
         let path = URLComponents(string: request.url)?.path.lowercased() ?? ""
+        // Told by the path alone: a stand-in for Azure may have one address for everything.
+        if path.hasPrefix("/v1/"), path.hasSuffix("/query") {
+            self = .logAnalytics
+            return
+        }
         guard resourceManager.owns(request.url) else {
-            let isQuery = path.hasPrefix("/v1/") && path.hasSuffix("/query")
-            self = isQuery ? .logAnalytics : .uncounted
+            self = .uncounted
             return
         }
         let segments = path.dropFirst(resourceManager.pathPrefix.count).split(separator: "/")

@@ -20,7 +20,7 @@ extension AzureClient {
         let get = request(
             .getIdentity, .GET, identityID(name), apiVersion: Self.managedIdentityVersion,
             correlationID: correlationID)
-        return try await read(IdentityDocument.self, get)
+        return try await read(UserAssignedIdentityDocument.self, get)
     }
 
     /// Creates an identity, or replaces the tags of one that is there; its ids stay. One write. Other services know a
@@ -31,7 +31,7 @@ extension AzureClient {
         let put = try request(
             .putIdentity, .PUT, identityID(name), apiVersion: Self.managedIdentityVersion,
             body: IdentityBody(location: location, tags: tags), correlationID: correlationID)
-        return try value(IdentityDocument.self, try await call(put), put)
+        return try value(UserAssignedIdentityDocument.self, try await call(put), put)
     }
 
     /// Every identity of the group. One read per page.
@@ -41,7 +41,7 @@ extension AzureClient {
         let get = request(
             .listIdentities, .GET, ResourceID(unchecked: scope.group.segments + Self.identitiesPath),
             apiVersion: Self.managedIdentityVersion, correlationID: correlationID)
-        return try await list(IdentityDocument.self, get)
+        return try await list(UserAssignedIdentityDocument.self, get)
     }
 
     /// Deletes an identity; who used it loses its access. One delete.
@@ -69,7 +69,7 @@ extension AzureClient {
 }
 
 /// An identity as JSON in Azure's replies.
-private struct IdentityDocument: ResourceDocument, Sendable {
+private struct UserAssignedIdentityDocument: ResourceDocument, Sendable {
     let id: String
     let name: String
     let location: String?

@@ -38,7 +38,7 @@ package struct AppServicePlan: Sendable, Hashable {
 }
 
 /// An App Service plan as JSON in Azure's replies.
-struct PlanDocument: Decodable {
+struct PlanDocument: ResourceDocument, Sendable {
     struct SKU: Decodable {
         let name: String?
         let tier: String?
@@ -53,7 +53,7 @@ struct PlanDocument: Decodable {
     let properties: JSONValue?
 
     /// Nil if the id is no resource id.
-    var plan: AppServicePlan? {
+    var value: AppServicePlan? {
         guard let resourceID = ResourceID(id) else { return nil }
         let properties = properties ?? .object([:])
         return AppServicePlan(

@@ -4,19 +4,16 @@ import NIOHTTP1
 extension AzureClient {
     /// The App Service plan, or nil if Azure says that this very plan does not exist. One read.
     package func getPlan(_ id: ResourceID, correlationID: CorrelationID) async throws(AzureError) -> AppServicePlan? {
-        let get = request(.getPlan, .GET, id, apiVersion: Self.webVersion, correlationID: correlationID)
-        guard let reply = try await found(get) else { return nil }
-        guard let plan = try decoded(PlanDocument.self, from: reply, to: get).plan else {
-            throw AzureError(unusable: reply, to: get, message: "the plan has no resource id")
-        }
-        return plan
+        try await read(
+            PlanDocument.self, request(.getPlan, .GET, id, apiVersion: Self.webVersion, correlationID: correlationID))
     }
 
     /// Every App Service plan of the resource group, or an error: never a part. One read per page.
     package func listPlans(correlationID: CorrelationID) async throws(AzureError) -> [AppServicePlan] {
-        try await listed(.listPlans, scope.web("serverfarms"), correlationID) { (document: PlanDocument) in
-            document.plan
-        }
+        try await list(
+            PlanDocument.self,
+            request(
+                .listPlans, .GET, scope.web("serverfarms"), apiVersion: Self.webVersion, correlationID: correlationID))
     }
 
     /// Every site on the plan, of whatever group. One read per page.
@@ -24,6 +21,8 @@ extension AzureClient {
         onPlan plan: ResourceID, correlationID: CorrelationID
     ) async throws(AzureError) -> [Site] {
         let sites = ResourceID(unchecked: plan.segments + ["sites"])
-        return try await listed(.listPlanSites, sites, correlationID) { (document: SiteDocument) in document.site }
+        return try await list(
+            SiteDocument.self,
+            request(.listPlanSites, .GET, sites, apiVersion: Self.webVersion, correlationID: correlationID))
     }
 }

@@ -38,7 +38,7 @@ package struct GraphPages: AsyncSequence, Sendable {
             let reply = try await client.persistently(post)
             let page = try client.decoded(GraphDocument.self, from: reply, to: post).page
             guard let next = page.skipToken else { return page }
-            guard seen.insert(next).inserted, seen.count < AzureClient.mostPages else {
+            guard seen.insert(next).inserted, seen.count < PageLimit.mostPages else {
                 throw AzureError(unusable: reply, to: post, message: "the pages of the answer do not end")
             }
             token = next

@@ -7,14 +7,19 @@ extension AzureClient {
     package func patchSite(
         _ name: SiteName, _ patch: SitePatch, correlationID: CorrelationID
     ) async throws(AzureError) -> PutOutcome {
-        let request = try write(.patchSite, .PATCH, scope.site(name), SitePatchBody(patch), correlationID)
+        let request = try request(
+            .patchSite, .PATCH, scope.site(name), apiVersion: Self.webVersion, body: SitePatchBody(patch),
+            correlationID: correlationID)
         return try written(try await call(request), request)
     }
 
     /// Every site of the subscription, or an error: never a part. One read per page.
     package func listSubscriptionSites(correlationID: CorrelationID) async throws(AzureError) -> [Site] {
-        let sites = ResourceID(unchecked: scope.subscription.segments + ["providers", "Microsoft.Web", "sites"])
-        return try await listed(.listSites, sites, correlationID) { (document: SiteDocument) in document.site }
+        try await list(
+            SiteDocument.self,
+            request(
+                .listSites, .GET, scope.inSubscription("providers", "Microsoft.Web", "sites"),
+                apiVersion: Self.webVersion, correlationID: correlationID))
     }
 
     /// Sets the switch to `Running`; a site that runs stays as it is. One write.
@@ -41,10 +46,10 @@ extension AzureClient {
     package func checkName(
         _ name: SiteName, correlationID: CorrelationID
     ) async throws(AzureError) -> NameAvailability {
-        let collection = ResourceID(
-            unchecked: scope.subscription.segments + ["providers", "Microsoft.Web", "checknameavailability"])
-        var post = try write(.checkName, .POST, collection, NameCheckBody(name: name.rawValue), correlationID)
-        post.isWrite = false
+        let post = try request(
+            .checkName, .POST, scope.inSubscription("providers", "Microsoft.Web", "checknameavailability"),
+            apiVersion: Self.webVersion, body: NameCheckBody(name: name.rawValue), isWrite: false,
+            correlationID: correlationID)
         let answer = try decoded(NameCheckDocument.self, from: try await call(post), to: post)
         return NameAvailability(
             isAvailable: answer.nameAvailable, reason: answer.reason.flatMap { $0.isEmpty ? nil : $0 },

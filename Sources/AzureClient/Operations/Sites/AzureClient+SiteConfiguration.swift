@@ -19,9 +19,9 @@ extension AzureClient {
         _ name: SiteName, _ settings: [String: Secret], correlationID: CorrelationID
     ) async throws(AzureError) -> [String: Secret] {
         let body = StringDictionaryDocument(properties: settings.mapValues { $0.reveal() })
-        let put = try write(
-            .setAppSettings, .PUT, scope.site(name), suffix: "/config/appsettings", body,
-            secrets: Array(settings.values), correlationID)
+        let put = try request(
+            .setAppSettings, .PUT, scope.site(name), suffix: "/config/appsettings", apiVersion: Self.webVersion,
+            body: body, secrets: Array(settings.values), correlationID: correlationID)
         return try self.settings(try await call(put), put)
     }
 
@@ -39,10 +39,10 @@ extension AzureClient {
     package func setMounts(
         _ name: SiteName, _ mounts: [String: SiteMount], correlationID: CorrelationID
     ) async throws(AzureError) -> [String: SiteMount] {
-        let put = try write(
-            .setMounts, .PUT, scope.site(name), suffix: "/config/azurestorageaccounts",
-            MountsDocument(properties: mounts.mapValues(\.json)), secrets: mounts.values.compactMap(\.accessKey),
-            correlationID)
+        let put = try request(
+            .setMounts, .PUT, scope.site(name), suffix: "/config/azurestorageaccounts", apiVersion: Self.webVersion,
+            body: MountsDocument(properties: mounts.mapValues(\.json)),
+            secrets: mounts.values.compactMap(\.accessKey), correlationID: correlationID)
         return try self.mounts(try await call(put), put)
     }
 

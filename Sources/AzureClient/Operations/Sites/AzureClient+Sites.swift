@@ -10,9 +10,9 @@ extension AzureClient: SitesAPI {
     package func putSite(
         _ name: SiteName, _ request: SiteRequest, correlationID: CorrelationID
     ) async throws(AzureError) -> PutOutcome {
-        let put = try write(
-            .putSite, .PUT, scope.site(name), SiteBody(request), secrets: request.appSettings.map(\.value),
-            correlationID)
+        let put = try self.request(
+            .putSite, .PUT, scope.site(name), apiVersion: Self.webVersion, body: SiteBody(request),
+            secrets: request.appSettings.map(\.value), correlationID: correlationID)
         return try written(try await call(put), put)
     }
 
@@ -31,7 +31,9 @@ extension AzureClient: SitesAPI {
     }
 
     package func listSites(correlationID: CorrelationID) async throws(AzureError) -> [Site] {
-        try await listed(.listSites, scope.web("sites"), correlationID) { (document: SiteDocument) in document.site }
+        try await list(
+            SiteDocument.self,
+            request(.listSites, .GET, scope.web("sites"), apiVersion: Self.webVersion, correlationID: correlationID))
     }
 
     package func deleteSite(
@@ -43,8 +45,7 @@ extension AzureClient: SitesAPI {
             .deleteSite, .DELETE, scope.site(name),
             query: [("deleteEmptyServerFarm", "false"), ("deleteMetrics", "false")], apiVersion: Self.webVersion,
             isWrite: true, correlationID: correlationID)
-        guard let reply = try await found(delete) else { return .absent }
-        return reply.status == 204 ? .absent : .deleted
+        return try await self.delete(delete)
     }
 
     package func containerLogs(_ name: SiteName, correlationID: CorrelationID) async throws(AzureError) -> String {
@@ -75,45 +76,7 @@ extension AzureClient: SitesAPI {
         }
     }
 
-    /// A request that changes something, with a JSON body.
-    func write(
-        _ operation: AzureOperation, _ method: HTTPMethod, _ resource: ResourceID, suffix: String = "",
-        _ body: some Encodable, secrets: [Secret] = [], _ correlationID: CorrelationID
-    ) throws(AzureError) -> AzureRequest {
-        var write = request(
-            operation, method, resource, suffix: suffix, apiVersion: Self.webVersion, isWrite: true,
-            correlationID: correlationID)
-        write.headers.add(name: "content-type", value: "application/json")
-        write.body = try Self.encoded(body, for: write)
-        write.secrets = secrets
-        return write
-    }
-
-    /// All pages of a list. A document that `transform` makes nothing of is an error: a list is never a part.
-    func listed<Document: Decodable & Sendable, Value>(
-        _ operation: AzureOperation, _ collection: ResourceID, _ correlationID: CorrelationID,
-        _ transform: (Document) -> Value?
-    ) async throws(AzureError) -> [Value] {
-        let get = request(operation, .GET, collection, apiVersion: Self.webVersion, correlationID: correlationID)
-        var values: [Value] = []
-        var pages = pages(of: Document.self, get).makeAsyncIterator()
-        while let page = try await pages.next() {
-            for document in page {
-                guard let value = transform(document) else {
-                    throw AzureError(
-                        code: .malformedReply, operation: operation, resource: get.resource,
-                        message: "a listed resource has no resource id", correlationID: correlationID.description)
-                }
-                values.append(value)
-            }
-        }
-        return values
-    }
-
     private func site(_ reply: AzureReply, _ request: AzureRequest) throws(AzureError) -> Site {
-        guard let site = try decoded(SiteDocument.self, from: reply, to: request).site else {
-            throw AzureError(unusable: reply, to: request, message: "the site has no resource id")
-        }
-        return site
+        try value(SiteDocument.self, reply, request)
     }
 }

@@ -1,5 +1,5 @@
 /// A site as JSON in Azure's replies.
-struct SiteDocument: Decodable {
+struct SiteDocument: ResourceDocument, Sendable {
     let id: String
     let name: String
     let kind: String?
@@ -8,8 +8,7 @@ struct SiteDocument: Decodable {
     let identity: IdentityDocument?
     let properties: JSONValue?
 
-    /// Nil if the id is no resource id: then nothing in the document can be trusted to be about a site.
-    var site: Site? {
+    var value: Site? {
         guard let resourceID = ResourceID(id) else { return nil }
         let properties = properties ?? .object([:])
         return Site(
