@@ -23,9 +23,11 @@ package struct AzureClient: Sendable {
 
     package init(
         environment: AzureEnvironment, scope: AzureScope, credential: any TokenCredential, transport: AzureTransport,
-        limits: Limits = Limits()
+        limits: Limits = Limits(), rates: RequestRates = .published
     ) {
-        self.init(environment: environment, scope: scope, credential: credential, sending: transport, limits: limits)
+        self.init(
+            environment: environment, scope: scope, credential: credential, sending: transport, limits: limits,
+            rates: rates)
     }
 
     init(

@@ -24,7 +24,8 @@ struct AzureConnection: Sendable {
         client = AzureClient(
             environment: environment,
             scope: try AzureScope(subscriptionID: settings.subscriptionID, resourceGroup: settings.resourceGroup),
-            credential: credential, transport: transport)
+            credential: credential, transport: transport,
+            rates: settings.keepsPublishedRates ? .published : .unlimited)
         logger.info(
             "Azure cloud",
             metadata: [

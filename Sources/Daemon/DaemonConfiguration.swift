@@ -40,6 +40,10 @@ package struct AzureSettings: Sendable {
     package var audience: String?
     /// Base address of the Log Analytics query API; `nil` = the cloud's.
     package var logAnalytics: String?
+    /// The Log Analytics workspace with the sites' logs: the GUID that queries name; `nil` = none is asked.
+    package var logWorkspace: String?
+    /// Whether calls are held back to Azure's published rates. Only a stand-in for Azure is without limits.
+    package var keepsPublishedRates: Bool
     /// What to connect to instead of the sites' own host names; `nil` = the sites themselves.
     package var siteAddress: String?
     /// Base address of the registry that images are looked up in at `docker pull`; `nil` = none is asked.
@@ -104,6 +108,20 @@ extension AzureSettings {
         authority = address("AZURE_AUTHORITY_HOST")
         audience = optional("SKLS_AZURE_AUDIENCE")
         logAnalytics = address("SKLS_LOGS_ENDPOINT")
+        logWorkspace = optional("SKLS_LOG_WORKSPACE")
+        if let logWorkspace, GUID(logWorkspace) == nil {
+            faults.append(
+                "SKLS_LOG_WORKSPACE: the workspace's GUID (its customerId) is wanted, not \(logWorkspace)")
+        }
+        keepsPublishedRates = true
+        switch optional("SKLS_REQUEST_RATES") {
+        case nil, "published": break
+        case "unlimited" where resourceManager != nil: keepsPublishedRates = false
+        case "unlimited":
+            faults.append(
+                "SKLS_REQUEST_RATES: unlimited is for a stand-in for Azure, so SKLS_AZURE_ENDPOINT must be set")
+        case let text?: faults.append("SKLS_REQUEST_RATES: published or unlimited, not \(text)")
+        }
         siteAddress = optional("SKLS_SITE_ADDRESS")
         registry = optional("SKLS_REGISTRY")
         sites = SiteSettings(environment: environment, faults: &faults)
@@ -131,6 +149,7 @@ extension AzureSettings {
             ("SKLS_LOCATION", simulator.location), ("SKLS_PLAN", simulator.planName),
             ("SKLS_AZURE_ENDPOINT", address.url), ("AZURE_AUTHORITY_HOST", address.url),
             ("SKLS_SITE_ADDRESS", address.url), ("SKLS_REGISTRY", address.url),
-        ]
+            ("SKLS_LOGS_ENDPOINT", address.url), ("SKLS_LOG_WORKSPACE", simulator.logs.workspaceID),
+        ] + (simulator.quota.isEnforced ? [] : [("SKLS_REQUEST_RATES", "unlimited")])
     }
 }

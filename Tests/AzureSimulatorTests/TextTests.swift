@@ -65,6 +65,7 @@ import Testing
         #expect(time.iso8601 == "2024-02-29T13:44:06.670Z")
         #expect(time.lastModified == "2024-02-29T13:44:06.67")
         #expect(time.routingStamp == "20240229T134406Z")
+        #expect(time.httpDate == "Thu, 29 Feb 2024 13:44:06 GMT")
         #expect(time.american == "2/29/2024 1:44:06 PM")
         #expect(Instant(nanoseconds: 0).american == "1/1/1970 12:00:00 AM")
     }

@@ -7,6 +7,7 @@ import Testing
     private func script(_ change: (inout QuotaPolicy) -> Void) -> WorldScript {
         WorldScript { settings in
             settings.quota.isEnforced = true
+            settings.quota.siteWrites = nil
             change(&settings.quota)
         }
     }

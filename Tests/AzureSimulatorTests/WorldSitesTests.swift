@@ -43,7 +43,7 @@ import Testing
     }
 
     @Test func `remaining calls are those of a token bucket`() {
-        var script = WorldScript()
+        var script = WorldScript { $0.quota.siteWrites = nil }
         func left(_ reply: Reply) -> String? { reply.header("x-ms-ratelimit-remaining-subscription-writes") }
         #expect(left(script.put("a1")) == "199")
         #expect(left(script.put("a2")) == "198")

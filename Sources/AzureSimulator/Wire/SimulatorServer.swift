@@ -87,6 +87,7 @@ struct SimulatorServer: Sendable {
         for header in reply.headers {
             if let name = HTTPField.Name(header.name) { fields.append(HTTPField(name: name, value: header.value)) }
         }
+        if fields[.date] == nil { fields[.date] = SystemCalls.wallClock().httpDate }
         if fields[.contentLength] == nil, reply.status != 204 { fields[.contentLength] = String(reply.body.count) }
         if closes { fields[.connection] = "close" }
         let head = HTTPResponse(status: .init(code: reply.status), headerFields: fields)

@@ -25,6 +25,25 @@ extension Doctor {
         }
     }
 
+    /// The workspace of the sites' logs, by a query that reads no table.
+    func checkLogs(_ settings: AzureSettings, _ connection: AzureConnection, _ report: inout DoctorReport) async {
+        guard let text = settings.logWorkspace else {
+            report.note("log workspace", "SKLS_LOG_WORKSPACE is not set: logs end with their site")
+            return
+        }
+        guard let workspace = GUID(text) else { return }  // refused with the settings
+        do throws(AzureError) {
+            _ = try await connection.client.queryLogs(
+                LogQuery(.workspace(workspace), "print 1"), correlationID: correlation)
+            report.ok("log workspace", text)
+        } catch {
+            report.failed(
+                "log workspace", found(error),
+                advice: "correct SKLS_LOG_WORKSPACE (the workspace's GUID, not its name or resource id), or give the "
+                    + "identity the role Log Analytics Reader on it")
+        }
+    }
+
     private func checkPlan(_ plan: AppServicePlan, location: String, _ report: inout DoctorReport) {
         do throws(PlanRefusal) {
             _ = try plan.containerFamily(location: location)

@@ -62,8 +62,11 @@ package struct Doctor: Sendable {
         let clockIsRight = await checkClock(cloud, connection, &report)
         if await checkToken(connection, clockIsRight: clockIsRight, &report) {
             await checkResources(settings, planID, connection, &report)
+            await checkLogs(settings, connection, &report)
         } else {
-            for name in ["subscription", "resource group", "plan"] { report.skipped(name, "there is no token") }
+            for name in ["subscription", "resource group", "plan", "log workspace"] {
+                report.skipped(name, "there is no token")
+            }
         }
         await checkRegistry(settings, connection, &report)
     }

@@ -72,9 +72,12 @@ package struct QuotaPolicy: Equatable, Sendable {
     package var deletes = Bucket(capacity: 200, refillPerSecond: 10)
     /// All principals of a subscription together have this many times as much.
     package var globalFactor = 15.0
-    /// Microsoft.Web's own quota for writes of sites, in place of `writes`; nil is none. A recorded PUT showed 499 left;
-    /// over which time is unknown.
-    package var siteWrites: Bucket?
+    /// Microsoft.Web's own quota for a PUT of a site, in place of `writes`; nil is none. Recorded PUTs of 2022 and 2025
+    /// showed 499 left; that it fills up in five minutes is a guess.
+    package var siteWrites: Bucket? = Bucket(capacity: 500, refillPerSecond: 500.0 / 300)
+    /// The quota of providers for actions that list secrets, in place of `writes`; nil is none. Recorded lists of app
+    /// settings and storage keys showed 11999 left; that it fills up in an hour is a guess.
+    package var listActions: Bucket? = Bucket(capacity: 12_000, refillPerSecond: 12_000.0 / 3_600)
     /// Whether an empty bucket refuses; if not, the headers count and nothing is refused.
     package var isEnforced = false
 

@@ -9,6 +9,8 @@ extension World {
             case tenant
             /// Microsoft.Web's own quota of a subscription.
             case siteWrites(String)
+            /// A provider's own quota of a subscription.
+            case listActions(String, provider: String)
         }
 
         var scope: Scope
@@ -41,7 +43,24 @@ extension World {
             }
             return outcome
         }
-        if let own = settings.quota.siteWrites, operation == .writes, path.type.lowercased() == "microsoft.web/sites" {
+        let action = path.segments.last?.lowercased() ?? ""
+        if let own = settings.quota.listActions, request.method == "POST", action.hasPrefix("list") {
+            let provider = path.namespace ?? ""
+            let key = BucketKey(
+                scope: .listActions(subscription, provider: provider.lowercased()), principal: principal.objectID,
+                operation: operation)
+            take(key, own, header: "subscription-resource-requests", &outcome, at: now) {
+                (
+                    "ResourceRequestsThrottled",
+                    "Number of requests for action '\(path.type)/\(action)/action' exceeded the limit of "
+                        + "'\(Int(own.capacity))'. Please try again after '\($0)' seconds."
+                )
+            }
+            return outcome
+        }
+        if let own = settings.quota.siteWrites, request.method == "PUT",
+            path.type.lowercased() == "microsoft.web/sites", path.segments.count == 2
+        {
             let key = BucketKey(
                 scope: .siteWrites(subscription), principal: principal.objectID, operation: operation)
             take(key, own, header: "subscription-resource-requests", &outcome, at: now) {

@@ -69,6 +69,16 @@ extension Instant {
             + "\(padded(parts.hour))\(padded(parts.minute))\(padded(parts.second))Z"
     }
 
+    /// `Sun, 06 Nov 1994 08:49:37 GMT`, the form of HTTP's headers (RFC 9110, section 5.6.7).
+    var httpDate: String {
+        let parts = parts
+        let weekdays = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"]
+        let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+        // 1970-01-01 was a Thursday.
+        return "\(weekdays[Int((seconds / 86_400 + 4) % 7)]), \(padded(parts.day)) \(months[Int(parts.month) - 1]) "
+            + "\(parts.year) \(padded(parts.hour)):\(padded(parts.minute)):\(padded(parts.second)) GMT"
+    }
+
     /// `5/3/2023 9:37:17 PM`, the form in the text of authentication errors.
     var american: String {
         let parts = parts

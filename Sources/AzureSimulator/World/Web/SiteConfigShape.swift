@@ -65,7 +65,28 @@ extension World {
         }
     }
 
-    private static let defaults: [JSON.Member] = names.map { .init(name: $0, value: initial[$0] ?? nil) }
+    private static let defaults: [JSON.Member] =
+        names.map { .init(name: $0, value: initial[$0] ?? nil) } + authentication
+
+    /// The older settings of authentication, which stand only in `config/web` (recorded replies of 2022-07).
+    private static let authentication: [JSON.Member] = [
+        .init(name: "siteAuthEnabled", value: false),
+        .init(
+            name: "siteAuthSettings",
+            value: .object(
+                [
+                    "enabled", "unauthenticatedClientAction", "tokenStoreEnabled", "allowedExternalRedirectUrls",
+                    "defaultProvider", "clientId", "clientSecret", "clientSecretSettingName",
+                    "clientSecretCertificateThumbprint", "issuer", "allowedAudiences", "additionalLoginParams",
+                    "isAadAutoProvisioned", "aadClaimsAuthorization", "googleClientId", "googleClientSecret",
+                    "googleClientSecretSettingName", "googleOAuthScopes", "facebookAppId", "facebookAppSecret",
+                    "facebookAppSecretSettingName", "facebookOAuthScopes", "gitHubClientId", "gitHubClientSecret",
+                    "gitHubClientSecretSettingName", "gitHubOAuthScopes", "twitterConsumerKey",
+                    "twitterConsumerSecret", "twitterConsumerSecretSettingName", "microsoftAccountClientId",
+                    "microsoftAccountClientSecret", "microsoftAccountClientSecretSettingName",
+                    "microsoftAccountOAuthScopes", "configVersion",
+                ].map { .init(name: $0, value: $0 == "isAadAutoProvisioned" ? false : nil) })),
+    ]
 
     /// One rule that lets everybody in.
     private static let allowAll: JSON = [

@@ -140,9 +140,14 @@ extension World {
             "family": .string(plan.sku.family), "capacity": .number(plan.sku.isConsumption ? 0 : plan.capacity),
         ]
         let kind = plan.sku.kind(isLinux: plan.isLinux)
-        return [
-            "id": .string(id(of: plan)), "name": .string(plan.name), "type": "Microsoft.Web/serverfarms",
-            "kind": .string(kind), "location": .string(settings.displayLocation), "tags": .object(plan.tags),
+        var members: [JSON.Member] = [
+            .init(name: "id", value: .string(id(of: plan))), .init(name: "name", value: .string(plan.name)),
+            .init(name: "type", value: "Microsoft.Web/serverfarms"), .init(name: "kind", value: .string(kind)),
+            .init(name: "location", value: .string(settings.displayLocation)),
+        ]
+        // A plan without tags has no such member (recorded replies of 2019-11 and 2026-05).
+        if !plan.tags.isEmpty { members.append(.init(name: "tags", value: .object(plan.tags))) }
+        let rest: JSON = [
             "properties": [
                 "serverFarmId": .number(planNumber(plan)), "name": .string(plan.name), "sku": sku,
                 "workerSize": .string(plan.sku.workerSize), "workerSizeId": 0, "workerTierName": nil,
@@ -157,16 +162,21 @@ extension World {
                 "elasticScaleEnabled": .bool(plan.sku.isElastic),
                 "maximumElasticWorkerCount": .number(plan.maximumElasticWorkers),
                 "numberOfSites": .number(siteCount), "hostingEnvironmentId": nil, "isSpot": false,
-                "spotExpirationTime": nil, "freeOfferExpirationTime": nil, "tags": .object(plan.tags),
+                "spotExpirationTime": nil, "freeOfferExpirationTime": nil,
+                "tags": plan.tags.isEmpty ? nil : .object(plan.tags),
                 "kind": .string(kind), "resourceGroup": .string(plan.group), "reserved": .bool(plan.isLinux),
                 "isXenon": false, "hyperV": false, "mdmId": .string("waws-prod-simulator_\(planNumber(plan))"),
-                "targetWorkerCount": 0, "targetWorkerSizeId": 0, "provisioningState": "Succeeded",
+                "targetWorkerCount": 0, "targetWorkerSizeId": 0, "targetWorkerSku": nil,
+                "provisioningState": "Succeeded",
                 "webSiteId": nil, "existingServerFarmIds": nil, "kubeEnvironmentProfile": nil,
-                "zoneRedundant": .bool(plan.zoneRedundant), "migrateToVMSS": nil, "vnetConnectionsUsed": nil,
-                "vnetConnectionsMax": nil,
+                "zoneRedundant": .bool(plan.zoneRedundant), "maximumNumberOfZones": 3,
+                "currentNumberOfZonesUtilized": .number(plan.zoneRedundant ? 3 : 1), "migrateToVMSS": nil,
+                "vnetConnectionsUsed": nil, "vnetConnectionsMax": nil, "asyncScalingEnabled": false,
+                "isCustomMode": false, "powerState": "Running", "eligibleLogCategories": "",
             ],
             "sku": sku,
         ]
+        return .object(members + (rest.members ?? []))
     }
 
     /// A number that stays the same for a plan's name.

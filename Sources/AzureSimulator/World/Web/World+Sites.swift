@@ -24,7 +24,9 @@ extension World {
         guard let site = site(name, group: group) else { return siteNotFound(name, group: group) }
         if site.visibility.buildingUntil != nil { return Reply(status: 204) }
         if let before = site.visibility.before, faults.strikes(.staleRead) { return .json(200, before) }
-        return .json(200, resource(site))
+        var reply = Reply.json(200, resource(site))
+        reply.add("ETag", "\"\(site.lastModified.fileTime)\"")
+        return reply
     }
 
     // MARK: Create and update

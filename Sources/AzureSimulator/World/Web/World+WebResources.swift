@@ -15,13 +15,15 @@ extension World {
             .init(name: "id", value: .string(id(of: site))), .init(name: "name", value: .string(site.name)),
             .init(name: "type", value: "Microsoft.Web/sites"), .init(name: "kind", value: .string(kind)),
             .init(name: "location", value: .string(settings.displayLocation)),
-            .init(name: "tags", value: .object(site.tags)),
+        ]
+        // A site without tags has no such member (recorded replies of 2022-07 and 2025-01).
+        if !site.tags.isEmpty { members.append(.init(name: "tags", value: .object(site.tags))) }
+        members.append(
             .init(
                 name: "properties",
                 value: site.isOnContainerApps
                     ? environmentProperties(site, kind: kind, isStale: isStale)
-                    : properties(site, kind: kind, isStale: isStale)),
-        ]
+                    : properties(site, kind: kind, isStale: isStale)))
         if let identity = site.identity {
             members.append(.init(name: "identity", value: identity.document(tenantID: settings.tenantID)))
         }
@@ -61,36 +63,42 @@ extension World {
             "reserved": plan.sku.tier == "FlexConsumption" ? nil : .bool(plan.isLinux), "isXenon": false,
             "hyperV": false, "lastModifiedTimeUtc": .string(site.lastModified.lastModified),
             "storageRecoveryDefaultState": "Running", "contentAvailabilityState": "Normal",
-            "runtimeAvailabilityState": "Normal",
+            "runtimeAvailabilityState": "Normal", "dnsConfiguration": [:], "vnetRouteAllEnabled": false,
+            "containerAllocationSubnet": nil, "useContainerLocalhostBindings": nil, "vnetImagePullEnabled": false,
+            "vnetContentShareEnabled": false,
+            "outboundVnetRouting": [
+                "allTraffic": false, "applicationTraffic": false, "contentShareTraffic": false,
+                "imagePullTraffic": false, "backupRestoreTraffic": false,
+            ],
         ]
         members += rest.members ?? []
         members.append(.init(name: "siteConfig", value: stubConfig(of: site, isStale: isStale)))
         let addresses: JSON = [
-            "deploymentId": .string(site.name), "slotName": nil, "trafficManagerHostNames": nil,
+            "functionAppConfig": nil, "daprConfig": nil, "deploymentId": .string(site.name), "slotName": nil,
+            "trafficManagerHostNames": nil,
             "sku": .string(plan.sku.siteSKU), "scmSiteAlsoStopped": false, "targetSwapSlot": nil,
             "hostingEnvironment": nil, "hostingEnvironmentProfile": nil, "clientAffinityEnabled": false,
-            "clientAffinityProxyEnabled": false, "clientCertEnabled": false, "clientCertMode": "Required",
-            "clientCertExclusionPaths": nil, "hostNamesDisabled": false, "ipMode": "IPv4",
-            "domainVerificationIdentifiers": nil, "customDomainVerificationId": .string(verificationID),
-            "kind": .string(kind), "managedEnvironmentId": nil, "inboundIpAddress": "127.0.0.1",
+            "clientAffinityProxyEnabled": false, "blockPathTraversal": false, "clientCertEnabled": false,
+            "clientCertMode": "Required", "clientCertExclusionPaths": nil, "hostNamesDisabled": false,
+            "ipMode": "IPv4", "vnetBackupRestoreEnabled": false, "domainVerificationIdentifiers": nil,
+            "customDomainVerificationId": .string(verificationID),
+            "kind": .string(kind), "managedEnvironmentId": nil, "workloadProfileName": nil,
+            "resourceConfig": nil, "inboundIpAddress": "127.0.0.1",
             "possibleInboundIpAddresses": "127.0.0.1", "ftpUsername": .string("\(site.name)\\$\(site.name)"),
             "ftpsHostName": "ftps://waws-prod-simulator.ftp.azurewebsites.windows.net/site/wwwroot",
             "outboundIpAddresses": "127.0.0.1", "possibleOutboundIpAddresses": "127.0.0.1", "containerSize": 1536,
             "dailyMemoryTimeQuota": 0, "suspendedTill": nil, "siteDisabledReason": 0,
             "functionExecutionUnitsCache": nil, "maxNumberOfWorkers": nil, "homeStamp": "waws-prod-simulator",
-            "cloningInfo": nil, "hostingEnvironmentId": nil, "tags": .object(site.tags),
+            "cloningInfo": nil, "hostingEnvironmentId": nil, "tags": site.tags.isEmpty ? nil : .object(site.tags),
             "resourceGroup": .string(site.group), "defaultHostName": .string(site.hostName), "slotSwapStatus": nil,
-            "httpsOnly": false, "endToEndEncryptionEnabled": false, "redundancyMode": "None",
+            "httpsOnly": false, "endToEndEncryptionEnabled": false,
+            "functionsRuntimeAdminIsolationEnabled": false, "redundancyMode": "None",
             "inProgressOperationId": .text(running?.id), "geoDistributions": nil, "privateEndpointConnections": [],
             "publicNetworkAccess": "Enabled", "buildVersion": nil, "targetBuildVersion": nil, "migrationState": nil,
             "eligibleLogCategories": "FunctionAppLogs", "inFlightFeatures": [], "storageAccountRequired": false,
             "virtualNetworkSubnetId": nil, "keyVaultReferenceIdentity": "SystemAssigned",
-            "autoGeneratedDomainNameLabelScope": nil, "privateLinkIdentifiers": nil, "sshEnabled": nil,
-            "vnetRouteAllEnabled": false, "vnetImagePullEnabled": false, "vnetContentShareEnabled": false,
-            "outboundVnetRouting": [
-                "allTraffic": false, "applicationTraffic": false, "contentShareTraffic": false,
-                "imagePullTraffic": false, "backupRestoreTraffic": false,
-            ],
+            "autoGeneratedDomainNameLabelScope": nil, "defaultHostNameScope": "Global", "privateLinkIdentifiers": nil,
+            "sshEnabled": nil,
         ]
         members += addresses.members ?? []
         for member in site.properties { members.set(member.name, member.value) }
@@ -135,9 +143,9 @@ extension World {
 
     private func sslState(_ host: String, type: String) -> JSON {
         [
-            "name": .string(host), "sslState": "Disabled", "ipBasedSslState": "NotConfigured", "virtualIP": nil,
+            "name": .string(host), "sslState": "Disabled", "ipBasedSslResult": nil, "virtualIP": nil,
             "virtualIPv6": nil, "thumbprint": nil, "certificateResourceId": nil, "toUpdate": nil,
-            "hostType": .string(type),
+            "toUpdateIpBasedSsl": nil, "ipBasedSslState": "NotConfigured", "hostType": .string(type),
         ]
     }
 }

@@ -14,7 +14,15 @@ extension World {
         "functionAppStacks", "webAppStacks", "geoRegions", "sourceControls", "publishingUsers",
     ]
 
+    /// Every reply shows what App Service's front is made of (recorded replies, 2019 to 2026).
     mutating func answerWeb(_ call: ResourceCall, at now: Instant) -> Reply {
+        var reply = route(call, at: now)
+        reply.add("X-AspNet-Version", "4.0.30319")
+        reply.add("X-Powered-By", "ASP.NET")
+        return reply
+    }
+
+    private mutating func route(_ call: ResourceCall, at now: Instant) -> Reply {
         let type = call.path.segments[0].lowercased()
         switch (type, call.path.group, call.path.name) {
         case ("sites", let group?, let name?): return answerSite(name, group: group, call, at: now)
