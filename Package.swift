@@ -181,6 +181,11 @@ let package = Package(
             swiftSettings: house, linkerSettings: linking),
         .executableTarget(
             name: "skls-agent", dependencies: ["AgentRuntime"], swiftSettings: house, linkerSettings: agentLinking),
+        // Figures of the client; `scripts/bench` runs it.
+        .executableTarget(
+            name: "azure-client-benchmark",
+            dependencies: ["AzureClient", .product(name: "Logging", package: "swift-log")],
+            path: "Benchmarks/AzureClient", swiftSettings: house, linkerSettings: linking),
         .testTarget(
             name: "DesiredStateTests", dependencies: ["DesiredState"], swiftSettings: house, linkerSettings: linking),
         .testTarget(

@@ -4,7 +4,7 @@
 /// still handed out; after that callers wait for the new one. If renewing fails while the old one is still valid, the
 /// old one is handed out. Failures are handed to those who waited and are not kept. What a service demands of the next
 /// token is passed on until a token was issued for it.
-actor TokenCache {
+package actor TokenCache {
     /// As the Microsoft Authentication Libraries do (read 2026-02).
     static let margin = Duration.seconds(300)
     /// How long a failed renewal of a token that still works is not tried again.
@@ -26,14 +26,16 @@ actor TokenCache {
     private var entries: [TokenScope: Entry] = [:]
     private var nextWaiter: UInt64 = 0
 
-    init(credential: any TokenCredential, now: @escaping @Sendable () -> ContinuousClock.Instant) {
+    package init(credential: any TokenCredential, now: @escaping @Sendable () -> ContinuousClock.Instant) {
         self.credential = credential
         self.now = now
     }
 
     /// A token that is valid now.
     /// - Throws: what the credential threw, `cancelled` if the caller's task was cancelled while waiting.
-    func token(_ scope: TokenScope, correlationID: CorrelationID) async throws(AzureError) -> AccessToken {
+    package func token(
+        _ scope: TokenScope, correlationID: CorrelationID
+    ) async throws(AzureError) -> AccessToken {
         let entry = entries[scope] ?? Entry()
         let now = now()
         guard let token = entry.token, now < token.expiresAt else {

@@ -1,6 +1,6 @@
 /// Where a text stops being JSON. Never holds any of the text.
-struct JSONSyntaxError: Error, Equatable {
-    enum Reason: String {
+package struct JSONSyntaxError: Error, Equatable {
+    package enum Reason: String, Sendable {
         case unexpected = "an unexpected character"
         case ended = "an early end"
         case tooDeep = "too many levels"
@@ -9,9 +9,9 @@ struct JSONSyntaxError: Error, Equatable {
         case trailing = "something behind the value"
     }
 
-    let reason: Reason
+    package let reason: Reason
     /// In bytes from the start.
-    let offset: Int
+    package let offset: Int
 }
 
 extension JSONValue {
@@ -21,7 +21,7 @@ extension JSONValue {
     /// in an object the last one counts. Whole numbers beyond 64 bits and all others are Doubles. Half of a surrogate
     /// pair is replaced by U+FFFD, as a text that was cut in the middle has one. A byte order mark is skipped.
     /// - Throws: also for more than ``JSONParser/mostLevels`` levels.
-    init(parsing bytes: some Sequence<UInt8>) throws(JSONSyntaxError) {
+    package init(parsing bytes: some Sequence<UInt8>) throws(JSONSyntaxError) {
         let bytes = Array(bytes)
         self = try JSONParser.value(of: bytes.span)
     }

@@ -39,18 +39,22 @@ extension AzureClient {
         return value
     }
 
-    /// Every element of a list, or an error: never a part.
+    /// Every element of a list, or an error: never a part. No more than one page is in memory beside the result.
+    /// - Parameter keeping: what of an element is kept.
     func list<Document: ResourceDocument & Sendable>(
-        _ type: Document.Type, _ get: AzureRequest
+        _ type: Document.Type, _ get: AzureRequest, keeping: (Document.Value) -> Document.Value = { $0 }
     ) async throws(AzureError) -> [Document.Value] {
         var values: [Document.Value] = []
-        for document in try await all(type, get) {
-            guard let value = document.value else {
-                throw AzureError(
-                    code: .malformedReply, operation: get.operation, resource: get.resource,
-                    message: "a listed resource has no resource id", correlationID: get.correlationID.description)
+        var pages = pages(of: type, get).makeAsyncIterator()
+        while let page = try await pages.next() {
+            for document in page {
+                guard let value = document.value else {
+                    throw AzureError(
+                        code: .malformedReply, operation: get.operation, resource: get.resource,
+                        message: "a listed resource has no resource id", correlationID: get.correlationID.description)
+                }
+                values.append(keeping(value))
             }
-            values.append(value)
         }
         return values
     }

@@ -23,6 +23,7 @@ extension AzureClient {
         let sites = ResourceID(unchecked: plan.segments + ["sites"])
         return try await list(
             SiteDocument.self,
-            request(.listPlanSites, .GET, sites, apiVersion: Self.webVersion, correlationID: correlationID))
+            request(.listPlanSites, .GET, sites, apiVersion: Self.webVersion, correlationID: correlationID),
+            keeping: \.withoutProperties)
     }
 }

@@ -19,7 +19,8 @@ extension AzureClient {
             SiteDocument.self,
             request(
                 .listSites, .GET, scope.inSubscription("providers", "Microsoft.Web", "sites"),
-                apiVersion: Self.webVersion, correlationID: correlationID))
+                apiVersion: Self.webVersion, correlationID: correlationID),
+            keeping: \.withoutProperties)
     }
 
     /// Sets the switch to `Running`; a site that runs stays as it is. One write.

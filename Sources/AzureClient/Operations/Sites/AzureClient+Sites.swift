@@ -33,7 +33,8 @@ extension AzureClient: SitesAPI {
     package func listSites(correlationID: CorrelationID) async throws(AzureError) -> [Site] {
         try await list(
             SiteDocument.self,
-            request(.listSites, .GET, scope.web("sites"), apiVersion: Self.webVersion, correlationID: correlationID))
+            request(.listSites, .GET, scope.web("sites"), apiVersion: Self.webVersion, correlationID: correlationID),
+            keeping: \.withoutProperties)
     }
 
     package func deleteSite(

@@ -20,7 +20,7 @@ package protocol SitesAPI: Sendable {
     /// that is not Azure's, is an error. One read.
     func getSite(_ name: SiteName, correlationID: CorrelationID) async throws(AzureError) -> Site?
 
-    /// Every site of the resource group, or an error: never a part. One read per page.
+    /// Every site of the resource group without its ``Site/properties``, or an error: never a part. One read per page.
     func listSites(correlationID: CorrelationID) async throws(AzureError) -> [Site]
 
     /// Deletes a site and leaves its plan and metrics alone. One delete.
