@@ -7,18 +7,15 @@ import pytest
 
 @pytest.fixture(scope="module")
 def app(simulator, az):
-    """A Function App made by `az rest`, since `az functionapp create` wants a storage account's data plane."""
+    """A Function App with a container, made as a person makes one."""
     name = "az-made-app"
-    url = f"{simulator.url}{simulator.group_id}/providers/Microsoft.Web/sites/{name}?api-version=2024-11-01"
-    body = {
-        "location": simulator.location, "kind": "functionapp,linux,container", "tags": {"made-by": "az"},
-        "properties": {
-            "serverFarmId": simulator.plan_id, "reserved": True,
-            "siteConfig": {
-                "linuxFxVersion": "DOCKER|alpine:3", "appSettings": [{"name": "GREETING", "value": "hello"}]}},
-    }
-    az("rest", "--method", "put", "--url", url, "--resource", "https://management.azure.com",
-       "--body", json.dumps(body))
+    az("storage", "account", "create", "--resource-group", simulator.group, "--name", "azmadestorage",
+       "--location", simulator.location, "--sku", "Standard_LRS")
+    az("functionapp", "create", "--resource-group", simulator.group, "--name", name, "--plan", simulator.plan,
+       "--storage-account", "azmadestorage", "--functions-version", "4", "--runtime", "custom",
+       "--image", "alpine:3")
+    az("functionapp", "config", "appsettings", "set", "--resource-group", simulator.group, "--name", name,
+       "--settings", "GREETING=hello")
     return name
 
 
