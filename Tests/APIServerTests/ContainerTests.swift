@@ -272,6 +272,48 @@ struct ContainerTests {
         }
     }
 
+    @Test(
+        "who has seen the end of the output finds the run ended: the next start is another run, and an attach is to that one",
+        arguments: [false, true])
+    func endOfOutput(attaches: Bool) async throws {
+        try await TestServer.with { server in
+            let id = try await server.create(["hold"])
+            let uid = try #require(UID(id))
+            _ = try await server.request("POST", "/containers/\(id)/start")
+            let logs = "GET /containers/\(id)/logs?stdout=1&follow=1 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+            try await withThrowingTaskGroup(of: Bool.self) { group in
+                let (following, isFollowing) = AsyncStream.makeStream(of: Never.self)
+                group.addTask {
+                    try await RawClient.with(server.socketPath) { session in
+                        try await session.send(attaches ? attach(id, "&logs=1") : logs)
+                        _ = try await session.read(through: "\r\n\r\n")
+                        isFollowing.finish()
+                        _ = try await session.readToEnd()
+                        return try await server.record(id)?.hasOpenRun == true
+                    }
+                }
+                for await _ in following {}
+                try await server.controller.say(uid, "one\n")
+                try await server.controller.seal(uid)
+                // Between the seal and the commit of the result the server has all the time for many requests, the follower's end among them.
+                for _ in 0..<50 {
+                    let state = try await server.request("GET", "/containers/\(id)/json")
+                    #expect(state.body.contains("\"Running\":true"))
+                }
+                #expect(try await server.request("POST", "/containers/\(id)/kill").status == 204)
+                #expect(try await group.next() == false, "the output ended while the run was open")
+            }
+            try await RawClient.with(server.socketPath) { session in
+                try await session.send(attach(id))
+                _ = try await session.read(through: "\r\n\r\n")
+                #expect(try await server.request("POST", "/containers/\(id)/start").status == 204)
+                try await server.controller.say(uid, "two\n")
+                _ = try await server.request("POST", "/containers/\(id)/kill")
+                #expect(try await session.readToEnd() == StreamFrame.encode(.standardOutput, "two\n"))
+            }
+        }
+    }
+
     @Test("who attaches late sees what comes from then on; with logs=1 everything")
     func attachLate() async throws {
         try await TestServer.with { server in

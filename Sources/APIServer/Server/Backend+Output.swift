@@ -75,12 +75,15 @@ extension Backend {
     }
 
     private enum FollowEvent: Sendable {
+        /// The log is sealed, or removed: all of it was handed over.
         case drained
         /// The attempt's outcome is known, or the record is gone.
         case ended(isGone: Bool)
     }
 
-    /// Ends with the log's seal; or, when the attempt ended without one (nobody knows what else it wrote), with what there is.
+    /// Hands over the log to its seal; or, when the attempt ended without one (nobody knows what else it wrote), what there is. Returns only when the
+    /// attempt's outcome is known as well, which is a little after the seal: who has seen the end finds the run ended, so that a start that comes next
+    /// begins another one, and an attach is to that one.
     private func follow(
         _ chunks: OutputChunks, _ key: OutputKey, of uid: UID, from start: UInt64, to sink: @escaping OutputSink
     ) async throws {
@@ -102,9 +105,13 @@ extension Backend {
                 }
             }
             defer { group.cancelAll() }
+            var isDrained = false
             while let event = try await group.next() {
-                guard case .ended(let isGone) = event else { return false }
-                if !isGone, try !output.isSealed(key) { return true }
+                switch event {
+                case .drained: isDrained = true
+                case .ended(let isGone):
+                    if !isDrained, !isGone, try !output.isSealed(key) { return true }
+                }
             }
             return false
         }

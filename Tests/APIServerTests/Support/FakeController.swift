@@ -135,6 +135,11 @@ actor FakeController {
         try write(token, .stdout, text)
     }
 
+    /// The output of a container that is held is complete; that its run has ended is committed later, as by the real controller.
+    func seal(_ uid: UID) throws {
+        try open.first { $0.value.uid == uid }?.value.writer.seal()
+    }
+
     private func write(_ token: String, _ stream: FrameStream, _ text: String) throws {
         guard var run = open[token] else { return }
         let frame = frame(stream, text)
