@@ -129,6 +129,15 @@ import Testing
         #expect(error.message == "value '<redacted>' is wrong: <redacted>")
     }
 
+    @Test func `a secret that holds another one is blanked as a whole`() {
+        let reply = AzureReply.json(400, Self.arm("Bad", "AccountName=example;AccountKey=hunter-22 is wrong"))
+        let secrets = [Secret("example"), Secret("AccountName=example;AccountKey=hunter-22")]
+        for secrets in [secrets, secrets.reversed()] {
+            let error = AzureError(reply, to: Sample.request(secrets: secrets), clock: .system)
+            #expect(error.message == "<redacted> is wrong")
+        }
+    }
+
     @Test func `text from the wire is bounded and cannot steer a terminal`() {
         let error = AzureError(
             code: .other, operation: .getSite, resource: "a\u{1B}[2J",

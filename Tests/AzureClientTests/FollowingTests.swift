@@ -54,6 +54,25 @@ import Testing
         #expect(waits.reduce(.zero, +) <= .seconds(100) && waits.count == 10)
     }
 
+    @Test(arguments: [true, false]) func `the reason of a failure does not repeat what was secret in the request`(
+        _ isInFirstAnswer: Bool
+    ) async throws {
+        let transport = ScriptedTransport { (request, _) throws(AzureError) in
+            guard request.method == .GET || isInFirstAnswer else {
+                return .json(202, "", headers: ["azure-asyncoperation": Self.status])
+            }
+            let echo = request.secrets.map { $0.reveal() }.joined()
+            return .json(200, #"{"status":"Failed","error":{"code":"BadValue","message":"refused: \#(echo)"}}"#)
+        }
+        let client = try Sample.client(transport)
+        var put = LongRunningOperationTests().request()
+        put.secrets = [Secret("hunter-22")]
+        var step = try await client.begin(put)
+        if !isInFirstAnswer { step = try await client.poll(step.operation, correlationID: Sample.correlation) }
+        guard case .failed(let error) = step.next else { throw Sample.Missing() }
+        #expect(error.message == "refused: <redacted>")
+    }
+
     @Test func `a stored operation of another cloud is not asked about`() async throws {
         let transport = ScriptedTransport { (_, _) throws(AzureError) in .json(200, "{}") }
         let client = try Sample.client(transport)

@@ -82,6 +82,22 @@ import Testing
         }
     }
 
+    @Test func `an instant with more rows than an answer holds is an error and no question for ever`() throws {
+        var cursor = LogCursor(start: Self.start, pageRows: 100)
+        for _ in 0..<50 {
+            let asked = try #require(cursor.query(.init(table: "T")).split(separator: " ").last.flatMap { Int($0) })
+            let rows = (0..<min(asked, 300)).map { (ingested: 1, text: "r\($0)") }
+            let before = cursor
+            do throws(LogCursor.Fault) {
+                _ = try cursor.received(Self.answer(rows, now: 9), isTooLarge: asked > 300)
+            } catch {
+                #expect(error == .instantTooLarge && cursor == before)
+                return
+            }
+        }
+        Issue.record("the pages do not end")
+    }
+
     // MARK: Times
 
     @Test(arguments: [

@@ -69,6 +69,8 @@ struct PlanRuleTests {
         #expect(refusal(try plan("EP1", "ElasticPremium", sites: 100))?.reason == "PlanFull")
         #expect(refusal(try plan("EP1", "ElasticPremium", sites: 100), addedSites: 0) == nil)
         #expect(refusal(try plan("EP1", "ElasticPremium", sites: nil)) == nil)
+        // What is on it already stays there, and is written when it changes.
+        #expect(refusal(try plan("P1v3", "PremiumV3", sites: 140), addedSites: 0) == nil)
     }
 
     @Test func `a Dedicated plan with several machines must scale each site for itself`() throws {

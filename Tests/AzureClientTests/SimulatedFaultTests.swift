@@ -154,8 +154,14 @@ import Testing
         }
 
         /// How often the list was asked for.
-        func asked() throws -> Int {
-            try journal().count { $0["path"]?.string?.hasSuffix("/sites") == true }
+        func asked() throws -> Int { try asked(.GET, "/sites") }
+
+        /// How often a path that ends so, or holds it in front of an id, was asked for.
+        func asked(_ method: HTTPMethod, _ path: String) throws -> Int {
+            try journal().count { line in
+                guard line["method"]?.string == method.rawValue, let asked = line["path"]?.string else { return false }
+                return asked.hasSuffix(path) || (path.hasSuffix("/") && asked.contains(path))
+            }
         }
     }
 
@@ -180,6 +186,10 @@ import Testing
                     waits.withLockedValue { $0.append(wait) }
                     time.advance(by: wait)
                 }, jitter: { 0 })
+            let begun = time.clock.now()
+            let clock = AzureClock(
+                now: time.clock.now,
+                unixSeconds: { 1_000_000_000 + (time.clock.now() - begun).components.seconds })
             let environment = try AzureEnvironment(
                 resourceManager: simulated.url, authority: simulated.url, audience: "https://management.azure.com")
             let credential = ClientSecretCredential(
@@ -188,7 +198,7 @@ import Testing
                 secret: Secret(simulated.configuration.clientSecret.revealed), transport: simulated.transport)
             let client = AzureClient(
                 environment: environment, scope: simulated.scope, credential: credential,
-                sending: RequestGateTests.Retimed(transport: simulated.transport, clock: time.clock), pacing: pacing)
+                sending: RequestGateTests.Retimed(transport: simulated.transport, clock: clock), pacing: pacing)
             try await body(Azure(simulated: simulated, client: client, time: time, waits: waits))
         }
     }

@@ -64,7 +64,7 @@ import Testing
             client throws(AzureError) in
             try await client.storageNameAvailability("sample1", correlationID: Sample.correlation)
         }
-        #expect(free == .available && !post.isWrite)
+        #expect(free == NameAvailability(isAvailable: true) && !post.isWrite)
         #expect(
             post.url
                 == ResourceGroupsTests.subscription
@@ -77,7 +77,7 @@ import Testing
         ) { client throws(AzureError) in
             try await client.storageNameAvailability("sample1", correlationID: Sample.correlation)
         }
-        #expect(taken == .unavailable(reason: "Novel", message: "m"))
+        #expect(taken == NameAvailability(isAvailable: false, reason: "Novel", message: "m"))
     }
 
     @Test func `keys are read and do not print`() async throws {

@@ -1,5 +1,6 @@
 import AzureClient
 import DesiredState
+import NIOConcurrencyHelpers
 import Testing
 
 @testable import Controller
@@ -91,6 +92,27 @@ struct SiteWriterTests {
             try await write(try azure(plans: [SiteSample.plan("FC1", name: "flex")])) { $0.defaultPlan = nil })
         #expect(none?.reason == "NoPlan" && none?.message.contains("flex (PlanCannotRunContainers)") == true)
         #expect(none?.message.contains("EP1") == true)
+    }
+
+    @Test(arguments: ["gone", "Y1"]) func `the only plan is looked for again once it does not fit any more`(
+        _ change: String
+    ) async throws {
+        let azure = try azure(plans: [SiteSample.plan(name: "old")])
+        let now = NIOLockedValueBox(Self.now)
+        let writer = SiteWriter(
+            sites: azure, plans: PlanDirectory(sites: azure, clock: { now.withLockedValue(\.self) }))
+        let design = SiteSample.designer { $0.defaultPlan = nil }.design(of: try makeRecord())
+        func write() async throws -> CallResult {
+            try await writer.write(design, isUpdate: false, correlationID: SiteSample.correlation)
+        }
+        #expect(try await write() == .siteWritten)
+        let left = try [SiteSample.plan("Y1", name: "old"), SiteSample.plan(name: "good")].dropFirst(
+            change == "gone" ? 1 : 0)
+        azure.change { $0.plans = Array(left) }
+        now.withLockedValue { $0 = $0 + .seconds(301) }
+        #expect(refusal(try await write()) != nil)
+        #expect(try await write() == .siteWritten)
+        #expect(azure.written.last?.hosting == .plan(try SiteSample.plan(name: "good").resourceID))
     }
 
     @Test func `wrong names of plans and environments are told apart from missing ones`() async throws {

@@ -138,7 +138,7 @@ struct CLIToken {
     /// Nil if the text is no token. `expires_on` (since CLI 2.54) counts before `expiresOn`, which has no zone.
     static func parse(_ output: String) -> CLIToken? {
         // Why the text is no JSON makes no difference.
-        guard let fields = try? JSONDecoder().decode(JSONValue.self, from: Data(output.utf8)),
+        guard let fields = try? JSONValue(parsing: output.utf8),
             let token = fields["accessToken"]?.string, !token.isEmpty,
             token.utf8.allSatisfy({ (0x21...0x7E).contains($0) }),
             let end = fields["expires_on"].flatMap({ $0.integer ?? $0.string.flatMap { Int64($0) } })

@@ -13,7 +13,7 @@ package struct ClaimsChallenge: Sendable, Hashable {
     init?(json bytes: [UInt8]) {
         guard bytes.count <= Self.mostBytes,
             // What is no JSON is no challenge; why it is none changes nothing.
-            let value = try? JSONDecoder().decode(JSONValue.self, from: Data(bytes)), let object = value.object
+            let value = try? JSONValue(parsing: bytes), let object = value.object
         else { return nil }
         demands = object
     }

@@ -1,4 +1,3 @@
-import FoundationEssentials
 import NIOCore
 
 /// The answer of an endpoint that issues tokens. Entra writes lifetimes as numbers, managed identity endpoints as
@@ -74,7 +73,7 @@ struct IssuedToken: Decodable {
         refreshesAtHalfLife: Bool = false
     ) throws(AzureError) -> AccessToken {
         do {
-            return try JSONDecoder().decode(IssuedToken.self, from: Data(reply.body.readableBytesView))
+            return try JSONValue(parsing: reply.body.readableBytesView).decoded(as: IssuedToken.self)
                 .accessToken(
                     since: asked, unixSeconds: clock.unixSeconds(), refreshesAtHalfLife: refreshesAtHalfLife)
         } catch {

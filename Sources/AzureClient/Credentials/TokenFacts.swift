@@ -1,5 +1,3 @@
-import FoundationEssentials
-
 /// What an access token of Entra says about itself, for an operator to read. Nothing is decided by it: a client has to
 /// take tokens as opaque (Microsoft identity platform docs, "Access tokens", read 2026-02).
 package struct TokenFacts: Sendable, Hashable {
@@ -16,7 +14,7 @@ package struct TokenFacts: Sendable, Hashable {
         let parts = token.secret.reveal().split(separator: ".", omittingEmptySubsequences: false)
         guard parts.count == 3, let payload = Base64.decoded(parts[1]),
             // Why it is no JSON makes no difference.
-            let claims = try? JSONDecoder().decode(JSONValue.self, from: Data(payload)), claims.object != nil
+            let claims = try? JSONValue(parsing: payload), claims.object != nil
         else { return nil }
         func text(_ name: String) -> String? {
             claims[name]?.string.map { SafeText.escaped($0, limit: 128) }

@@ -50,10 +50,6 @@ package struct AzureEnvironment: Sendable, Hashable {
     /// The scope of tokens for the Log Analytics query API.
     package var logAnalyticsScope: TokenScope { TokenScope(audience: logAnalyticsAudience) }
 
-    /// The scope of tokens for the data planes of storage accounts, the same in every cloud (Azure docs, "Authorize
-    /// with Microsoft Entra ID", storage services REST, read 2026-11).
-    package var storageScope: TokenScope { TokenScope(audience: "https://storage.azure.com") }
-
     private static func confidential(_ text: String?) throws(AzureError) -> ServiceURL? {
         guard let text else { return nil }
         let url = try ServiceURL(text)

@@ -1,5 +1,3 @@
-import FoundationEssentials
-
 /// Reads the document that `GET {resource manager}/metadata/endpoints` answers with. Pure.
 ///
 /// Its fields: `name`, `resourceManager`, `authentication{loginEndpoint, audiences[], identityProvider}`,
@@ -17,11 +15,9 @@ enum CloudMetadata {
     /// - Parameter address: the Azure Resource Manager that was asked. In an array it picks the cloud, and it stands in
     ///   for an address that the document leaves out.
     static func environment(_ body: [UInt8], askedAt address: ServiceURL) throws(Fault) -> AzureEnvironment {
-        // Some front ends put a byte order mark in front of the JSON.
-        let bytes = body.starts(with: [0xEF, 0xBB, 0xBF]) ? body.dropFirst(3) : body[...]
         let document: JSONValue
-        do {
-            document = try JSONDecoder().decode(JSONValue.self, from: Data(bytes))
+        do throws(JSONSyntaxError) {
+            document = try JSONValue(parsing: body)
         } catch {
             throw Fault(message: "the description of the cloud is not JSON")
         }

@@ -18,13 +18,11 @@ enum SafeText {
     }
 
     /// The text with every occurrence of a secret blanked. Secrets shorter than four characters are left: blanking
-    /// them would destroy the text and tell more than it hides.
+    /// them would destroy the text and tell more than it hides. The longest go first, since one that is a part of
+    /// another would break that one up and leave the rest of it readable.
     static func blanked(_ text: String, secrets: [Secret]) -> String {
-        var result = text
-        for secret in secrets where secret.reveal().count >= 4 {
-            result = result.replacing(secret.reveal(), with: Secret.redacted)
-        }
-        return result
+        secrets.map { $0.reveal() }.filter { $0.count >= 4 }.sorted { $0.utf8.count > $1.utf8.count }
+            .reduce(text) { $0.replacing($1, with: Secret.redacted) }
     }
 
     private static func isUnsafe(_ scalar: Unicode.Scalar) -> Bool {

@@ -18,7 +18,8 @@ extension AzureClient {
         _ reply: AzureReply, to request: AzureRequest, finalState: LongRunningOperation.FinalState? = nil
     ) -> LongRunningOperation.Step {
         LongRunningOperation.started(
-            by: reply, to: request, finalState: finalState, service: environment.resourceManager, now: unixSeconds)
+            by: reply, to: request, finalState: finalState, service: environment.resourceManager, now: unixSeconds
+        ).blanking(request.secrets)
     }
 
     /// Asks once about an operation. One read.
@@ -50,7 +51,7 @@ extension AzureClient {
             if error.code == .cancelled { throw error }
             answer = .failure(error)
         }
-        return operation.step(answer, service: service, now: unixSeconds)
+        return operation.step(answer, service: service, now: unixSeconds).blanking(get.secrets)
     }
 
     /// Follows an operation to its end, for one-shot callers. A controller stores it and polls by itself.
@@ -76,5 +77,14 @@ extension AzureClient {
                 step = try await poll(step.operation, correlationID: correlationID)
             }
         }
+    }
+}
+
+extension LongRunningOperation.Step {
+    /// Without the secrets of the request that was answered, which the reason of a failure may repeat.
+    fileprivate func blanking(_ secrets: [Secret]) -> LongRunningOperation.Step {
+        guard case .failed(var error) = next else { return self }
+        error.message = SafeText.blanked(error.message, secrets: secrets)
+        return LongRunningOperation.Step(operation: operation, next: .failed(error))
     }
 }

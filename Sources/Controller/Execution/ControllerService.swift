@@ -133,7 +133,7 @@ package final class ControllerService: Service {
         var metadata = metadata(uid, facts)
         metadata["call"] = "\(call.kind.rawValue)"
         switch result {
-        case .failed(let failure):
+        case .failed(let failure), .operationFailed(let failure):
             metadata["reason"] = "\(failure.message)"
             logger.warning("a call failed", metadata: metadata)
         case .agentNotReady(let message):

@@ -61,7 +61,13 @@ package final class PlanDirectory: Sendable {
         case .onlyPlan:
             if let current { return try await ground(current, location, isNew: isNew, correlationID) }
             let id = try await onlyPlan(in: location, correlationID)
-            return try await ground(id, location, isNew: isNew, correlationID)
+            do throws(Failure) {
+                return try await ground(id, location, isNew: isNew, correlationID)
+            } catch {
+                // It is gone or does not fit any more: another may be the only one by now.
+                if case .refused = error { onlyPlan.withLockedValue { $0 = nil } }
+                throw error
+            }
         }
     }
 

@@ -12,6 +12,9 @@ struct KeyMemory {
     private var openToken: String?
     private var hostName: String?
     private var failures: [CallKind: CallFailure] = [:]
+    /// Writes in a row that Azure took and then did not carry out. Each of them was answered well at first, so that the
+    /// count of failed calls alone would begin anew with every one.
+    private var failedOperations = 0
     private var sentStop: StopRequest?
     private var stopBeingSent: StopRequest?
     private var generation: Int64?
@@ -36,7 +39,10 @@ struct KeyMemory {
     mutating func notice(_ stored: StoredRecord, designer: SiteDesigner) {
         let record = stored.record
         if generation != record.metadata.generation {
-            if generation != nil { failures = [:] }
+            if generation != nil {
+                failures = [:]
+                failedOperations = 0
+            }
             generation = record.metadata.generation
             identity = designer.identity(of: record)
         }
@@ -79,6 +85,7 @@ struct KeyMemory {
         switch result {
         case .siteWritten:
             failures[kind] = nil
+            failedOperations = 0
             lastPutSucceededAt = now
             wrote(now)
         case .siteAccepted(let operation, let wait):
@@ -86,11 +93,14 @@ struct KeyMemory {
             wrote(now)
             isRunning(operation, wait, now)
         case .operationRunning(let operation, let wait): isRunning(operation, wait, now)
-        case .operationEnded: operationEnded(now)
+        case .operationEnded:
+            failedOperations = 0
+            operationEnded(now)
         case .operationFailed(let failure):
             operationEnded(now)
             lastPutSucceededAt = nil
-            fail(.putSite, failure, now, &generator)
+            fail(.putSite, failure, now, &generator, after: failedOperations)
+            failedOperations += 1
         case .siteRead(let observed):
             if !isOutdated { read(observed, now, &generator) }
         case .siteDeleted:
@@ -249,9 +259,10 @@ struct KeyMemory {
     }
 
     private mutating func fail(
-        _ kind: CallKind, _ failure: CallResult.Failure, _ now: Instant, _ generator: inout some RandomNumberGenerator
+        _ kind: CallKind, _ failure: CallResult.Failure, _ now: Instant, _ generator: inout some RandomNumberGenerator,
+        after earlier: Int = 0
     ) {
-        let count = (failures[kind]?.count ?? 0) + 1
+        let count = max(failures[kind]?.count ?? 0, earlier) + 1
         let backoff: Backoff =
             if case .terminal = failure.kind { .terminal } else { kind.isToAzure ? .azure : .agent }
         let delay = max(backoff.delay(afterFailures: count, using: &generator), failure.retryAfter ?? .zero)

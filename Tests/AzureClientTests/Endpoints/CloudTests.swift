@@ -28,7 +28,6 @@ import Testing
     ) throws {
         #expect(cloud.scope.rawValue == scope)
         #expect(cloud.logAnalyticsScope.rawValue == logs)
-        #expect(cloud.storageScope.rawValue == "https://storage.azure.com/.default")
         #expect(try CloudChoice(cloud.name.uppercased()) == .published(cloud))
         #expect(try ServiceURL("\(cloud.authority)") == cloud.authority)
     }

@@ -46,6 +46,8 @@ package struct LogCursor: Sendable, Hashable {
         case missingColumn(String)
         /// A single row is more than the service gives.
         case rowTooLarge
+        /// Rows of one ingestion are more than the service gives at once, so that no question gets past them.
+        case instantTooLarge
     }
 
     /// How long after its `ingestion_time()` a row may become visible. Default: 5 minutes (guess: Azure gives no bound).
@@ -58,6 +60,8 @@ package struct LogCursor: Sendable, Hashable {
     /// How many rows are asked for at once, as it was set and as it is now.
     package private(set) var pageRows: Int
     private var currentRows: Int
+    /// The fewest rows that were too many for one answer since the position moved; nil if none were.
+    private var tooManyRows: Int?
 
     /// Every row ingested before this has been given.
     package private(set) var watermark: LogTime
@@ -107,24 +111,29 @@ package struct LogCursor: Sendable, Hashable {
     ) throws(Fault) -> Step {
         let page = try Page(table, keyColumns: keyColumns)
         if isTooLarge, currentRows == 1 { throw .rowTooLarge }
+        let isFull = table.rows.count >= currentRows
+        // A full page of one instant: only a longer one gets past it.
+        let isStuck = !isTooLarge && isFull && page.rows.last?.ingested == position
+        let longer = min(Self.mostRows, currentRows * 2)
+        if isStuck, longer == currentRows || tooManyRows.map({ longer >= $0 }) ?? false { throw .instantTooLarge }
         var given = LogTable(columns: page.columns, rows: [])
         for row in page.rows where keys.insert(row.key, at: row.ingested) { given.rows.append(row.values) }
 
         if isTooLarge {
             // The same rows again, fewer at once: which ones were left out is not known.
+            tooManyRows = currentRows
             currentRows = max(1, min(currentRows, table.rows.count) / 2)
             return Step(table: given, hasMore: true)
         }
-        let isFull = table.rows.count >= currentRows
         if let last = page.rows.last, let now = page.now {
             // What is younger than this may yet become visible.
             let whole = now.advanced(by: .zero - overlap)
             if settled == nil, !isFull || whole < last.ingested { settled = whole }
-            if isFull, last.ingested == position {
-                // The whole page is of one instant: only a longer one gets past it.
-                currentRows = min(Self.mostRows, currentRows * 2)
+            if isStuck {
+                currentRows = longer
             } else if isFull {
                 position = last.ingested
+                tooManyRows = nil
             }
         }
         if isFull { forget(before: min(position, settled ?? position)) } else { endScan() }
@@ -137,6 +146,7 @@ package struct LogCursor: Sendable, Hashable {
     private mutating func endScan() {
         if let settled, settled > watermark { watermark = settled }
         settled = nil
+        tooManyRows = nil
         position = watermark
         currentRows = pageRows
         forget(before: watermark)

@@ -1,5 +1,3 @@
-import FoundationEssentials
-
 /// The body of an answer (Azure Monitor docs, logs/api/response-format, read 2026-02).
 struct LogDocument: Decodable {
     struct Table: Decodable {
@@ -32,7 +30,7 @@ struct LogDocument: Decodable {
         case (_, .null): .null
         case ("dynamic", .string(let text)):
             // Text that is no JSON is a dynamic string.
-            .dynamic((try? JSONDecoder().decode(JSONValue.self, from: Data(text.utf8))) ?? value)
+            .dynamic((try? JSONValue(parsing: text.utf8)) ?? value)
         case ("dynamic", _): .dynamic(value)
         case ("datetime", .string(let text)): LogTime(text).map { .datetime($0) } ?? .text(text)
         // Older answers write truth as a number.

@@ -38,21 +38,12 @@ package struct LogTime: Sendable, Hashable, Comparable, Codable {
             fraction = value
             for _ in digits.count..<7 { fraction *= 10 }
         }
-        let seconds = Self.days(year, month, day) * 86_400 + hour * 3_600 + minute * 60 + second
+        let seconds = HTTPDate.days(year: year, month: month, day: day) * 86_400 + hour * 3_600 + minute * 60 + second
         ticks = seconds * Self.ticksPerSecond + fraction
     }
 
     private static func number(_ text: Substring) -> Int64? {
         text.utf8.allSatisfy { (48...57).contains($0) } ? Int64(text) : nil
-    }
-
-    /// Days from 1970-01-01, by the usual era arithmetic.
-    private static func days(_ year: Int64, _ month: Int64, _ day: Int64) -> Int64 {
-        let shifted = month <= 2 ? year - 1 : year
-        let era = (shifted >= 0 ? shifted : shifted - 399) / 400
-        let yearOfEra = shifted - era * 400
-        let dayOfYear = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1
-        return era * 146_097 + yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear - 719_468
     }
 }
 

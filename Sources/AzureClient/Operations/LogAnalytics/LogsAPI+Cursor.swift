@@ -19,6 +19,8 @@ extension LogsAPI {
             return try cursor.received(table, keyColumns: source.keyColumns, isTooLarge: partial != nil)
         } catch {
             switch error {
+            case .instantTooLarge:
+                throw Self.unusable("more rows came in at one instant than an answer may hold", correlationID)
             case .rowTooLarge: throw Self.unusable("a row is larger than an answer may be", correlationID)
             case .missingColumn(let name): throw Self.unusable("the answer has no column \(name)", correlationID)
             }

@@ -60,7 +60,8 @@ extension AppServicePlan {
             throw PlanRefusal(reason: "PlanIsBeingDeleted", description: "the plan \(name) is being deleted")
         }
         if family == .dedicated { try checkOneInstance() }
-        guard (numberOfSites ?? 0) + addedSites <= Self.mostSites else {
+        // Sites that are on it already are written whatever their number.
+        guard addedSites == 0 || (numberOfSites ?? 0) + addedSites <= Self.mostSites else {
             throw PlanRefusal(
                 reason: "PlanFull",
                 description:

@@ -47,14 +47,9 @@ extension AzureClient {
     package func checkName(
         _ name: SiteName, correlationID: CorrelationID
     ) async throws(AzureError) -> NameAvailability {
-        let post = try request(
-            .checkName, .POST, scope.inSubscription("providers", "Microsoft.Web", "checknameavailability"),
-            apiVersion: Self.webVersion, body: NameCheckBody(name: name.rawValue), isWrite: false,
-            correlationID: correlationID)
-        let answer = try decoded(NameCheckDocument.self, from: try await call(post), to: post)
-        return NameAvailability(
-            isAvailable: answer.nameAvailable, reason: answer.reason.flatMap { $0.isEmpty ? nil : $0 },
-            message: answer.message)
+        try await nameAvailability(
+            .checkName, name.rawValue, provider: "Microsoft.Web", action: "checknameavailability",
+            type: "Microsoft.Web/sites", apiVersion: Self.webVersion, correlationID: correlationID)
     }
 
     private func act(

@@ -19,11 +19,3 @@ package struct SiteDetails: Sendable, Hashable {
         self.mounts = mounts
     }
 }
-
-/// Whether a site of some name could be created.
-package struct NameAvailability: Sendable, Hashable {
-    package var isAvailable: Bool
-    /// `Invalid`, `AlreadyExists` or a later word; nil if the name is free.
-    package var reason: String?
-    package var message: String?
-}

@@ -38,16 +38,3 @@ struct MountsDocument: Codable {
 struct ConfigDocument: Decodable {
     let properties: JSONValue
 }
-
-/// What is asked of the name check.
-struct NameCheckBody: Encodable {
-    let name: String
-    let type = "Microsoft.Web/sites"
-}
-
-/// What the name check answers.
-struct NameCheckDocument: Decodable {
-    let nameAvailable: Bool
-    let reason: String?
-    let message: String?
-}

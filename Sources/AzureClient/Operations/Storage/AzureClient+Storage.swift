@@ -83,17 +83,13 @@ extension AzureClient {
         return try decoded(StorageKeysDocument.self, from: try await call(post), to: post).values
     }
 
-    /// Whether an account of this name could be made now, by anybody. Another may be faster.
+    /// Whether an account of this name could be made.
     package func storageNameAvailability(
         _ name: String, correlationID: CorrelationID
-    ) async throws(AzureError) -> StorageNameAvailability {
-        let post = try request(
-            .checkStorageName, .POST, scope.inSubscription("providers", "Microsoft.Storage", "checkNameAvailability"),
-            apiVersion: Self.storageVersion, body: NameAvailabilityBody(name: name), isWrite: false,
-            correlationID: correlationID)
-        let answer = try decoded(NameAvailabilityDocument.self, from: try await call(post), to: post)
-        return answer.nameAvailable
-            ? .available : .unavailable(reason: answer.reason ?? "", message: answer.message ?? "")
+    ) async throws(AzureError) -> NameAvailability {
+        try await nameAvailability(
+            .checkStorageName, name, provider: "Microsoft.Storage", action: "checkNameAvailability",
+            type: "Microsoft.Storage/storageAccounts", apiVersion: Self.storageVersion, correlationID: correlationID)
     }
 
     // MARK: Shares

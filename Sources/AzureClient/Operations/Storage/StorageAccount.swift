@@ -83,13 +83,6 @@ package struct StorageAccountKey: Sendable, Hashable {
     package var permissions: String?
 }
 
-/// Whether a storage account of some name can be made.
-package enum StorageNameAvailability: Sendable, Hashable {
-    case available
-    /// The reason is `AlreadyExists`, `AccountNameInvalid` or a later word.
-    case unavailable(reason: String, message: String)
-}
-
 /// A share of Azure Files as the management plane described it.
 package struct FileShare: Sendable, Hashable {
     package var resourceID: ResourceID

@@ -68,19 +68,6 @@ struct StorageKeysDocument: Decodable {
     }
 }
 
-/// The question whether a name is free, as JSON.
-struct NameAvailabilityBody: Encodable {
-    let name: String
-    let type = "Microsoft.Storage/storageAccounts"
-}
-
-/// The answer to it.
-struct NameAvailabilityDocument: Decodable {
-    let nameAvailable: Bool
-    let reason: String?
-    let message: String?
-}
-
 /// A share as JSON in Azure's replies.
 struct FileShareDocument: ResourceDocument, Sendable {
     let id: String
