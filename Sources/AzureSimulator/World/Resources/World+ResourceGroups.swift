@@ -122,8 +122,10 @@ extension World {
     {
         guard var group = resourceGroup(name) else { throw groupNotFound(name) }
         if group.goneAt == nil {
+            showWhatIsHidden(inGroup: name)
             for inventory in ResourceInventory.all {
-                for resource in inventory.list(self) where resource.group.lowercased() == name.lowercased() {
+                let resources = inventory.list(self).filter { $0.group.lowercased() == name.lowercased() }
+                for resource in resources.sorted(by: { $0.key < $1.key }) {
                     inventory.delete(&self, resource, now)
                     noteGraphChange(of: resource.key, at: now)
                 }
