@@ -53,7 +53,7 @@ struct LogsState: Sendable {
     var diagnostics: [String: [String: DiagnosticSetting]] = [:]
     /// By the workspace's GUID.
     var stores: [String: LogStore] = [:]
-    /// When each caller's recent queries came.
+    /// When each caller's recent queries came: at most `LogSettings.quota` for each principal that has a token.
     var queries: [String: [Instant]] = [:]
     /// When each caller's running queries end.
     var slots: [String: [Instant]] = [:]

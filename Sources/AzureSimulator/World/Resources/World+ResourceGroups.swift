@@ -138,6 +138,11 @@ extension World {
         let job = "RESOURCEGROUPDELETIONJOB-\(group.name.uppercased())-\(random.hex(16).uppercased())"
         let ticket: JSON = ["jobId": .string(job), "jobLocation": .string(group.location)]
         let token = Base64URL.encode(ticket.encoded)
+        if subscription.groupDeletions.count >= SubscriptionState.operationLimit,
+            let first = subscription.groupDeletions.min(by: { ($0.value, $0.key) < ($1.value, $1.key) })
+        {
+            subscription.groupDeletions[first.key] = nil
+        }
         subscription.groupDeletions[token] = end
         return groupDeletionReply(token, call, wait: end - now)
     }
