@@ -15,6 +15,9 @@ import SystemPackage
 /// platform's limit), or when its task is cancelled, which kills them. A simulator that is killed takes its containers
 /// with it.
 package final class AzureSimulator: Service {
+    /// Beyond this factor, Azure's longest durations leave the range of `Instant`.
+    private static let largestLatencyScale = 100_000.0
+
     private let configuration: SimulatorConfiguration
     private let logger: Logger
     private let onReady: @Sendable (SimulatorAddress) async -> Void
@@ -42,8 +45,10 @@ package final class AzureSimulator: Service {
             throw SimulatorError(
                 code: .busyboxMissing, message: "there is no \(configuration.busybox): install busybox-static")
         }
-        guard configuration.latencyScale >= 0, configuration.latencyScale.isFinite else {
-            throw SimulatorError(code: .configuration, message: "the latency scale is not a number from 0 on")
+        guard (0...Self.largestLatencyScale).contains(configuration.latencyScale) else {
+            throw SimulatorError(
+                code: .configuration,
+                message: "the latency scale is not a number from 0 to \(Int(Self.largestLatencyScale))")
         }
         guard !configuration.keepsState || configuration.directory != nil else {
             throw SimulatorError(code: .configuration, message: "state can only be kept in a directory that is named")
@@ -98,15 +103,8 @@ package final class AzureSimulator: Service {
         let requests = try Journal(path: directory.requests, logger: logger)
         let keys = try await loadedKeys
         let stateFile = configuration.keepsState ? StateFile(path: directory.state, logger: logger) : nil
-        let simulation = try Simulation(
-            settings: try worldSettings(tokenKey: keys.tokenKey), snapshot: try stateFile?.read(),
-            now: SystemCalls.wallClock
-        ) { execution, time in
-            executions.append([
-                "time": .string(time.iso8601), "site": .string(execution.site), "token": .string(execution.token),
-                "boot": .string(execution.boot),
-            ])
-        }
+        let simulation = try simulation(
+            settings: try worldSettings(tokenKey: keys.tokenKey), stateFile: stateFile, executions: executions)
         let runtime = ContainerRuntime(
             bubblewrap: bubblewrap, directory: directory, roots: roots, threads: threads, logger: logger)
         let watch = DisconnectWatch()
@@ -122,6 +120,26 @@ package final class AzureSimulator: Service {
         try await run(
             responder, tls: context, runtime: runtime, simulation: simulation, stateFile: stateFile,
             directory: directory)
+    }
+
+    /// - Throws: `state` for a file that holds no state; the file stays as it is.
+    private func simulation(
+        settings: WorldSettings, stateFile: StateFile?, executions: Journal
+    ) throws(SimulatorError) -> Simulation {
+        let snapshot = try stateFile?.read()
+        do throws(SimulatorError) {
+            return try Simulation(settings: settings, snapshot: snapshot, now: SystemCalls.wallClock) {
+                execution, time in
+                executions.append([
+                    "time": .string(time.iso8601), "site": .string(execution.site), "token": .string(execution.token),
+                    "boot": .string(execution.boot),
+                ])
+            }
+        } catch {
+            guard let stateFile, error.code == .state else { throw error }
+            throw SimulatorError(
+                code: .state, message: "\(stateFile.path): \(error.message); move the file away to begin anew")
+        }
     }
 
     /// Servers, runtime and state side by side; the end of any is the end of all.
@@ -221,7 +239,6 @@ package final class AzureSimulator: Service {
         settings.web = configuration.web
         settings.latencyScale = configuration.latencyScale
         settings.logs = configuration.logs
-        settings.web = configuration.web
         settings.faults = configuration.faults
         settings.quota = configuration.quota
         settings.access = configuration.access

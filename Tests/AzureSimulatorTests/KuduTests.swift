@@ -1,4 +1,5 @@
 import AsyncHTTPClient
+import FoundationEssentials
 import NIOCore
 import NIOHTTP1
 import Testing
@@ -43,6 +44,25 @@ import Testing
         #expect(part("5000-") == (416, "") && part("-0") == (416, ""))
         #expect(script.send(Self.request(script, "/api/vfs/LogFiles/nosuch.log")).status == 404)
         #expect(script.send(Self.request(script, path, isKnown: false)).status == 401)
+    }
+
+    @Test func `Kudu takes the publishing credentials unless a policy of the site forbids it`() throws {
+        var (script, _) = try Self.script()
+        let credentials = json(script.site("POST", "/config/publishingcredentials/list"))["properties"] ?? [:]
+        let user = credentials.string("publishingUserName")
+        let password = credentials.string("publishingPassword")
+        #expect(user == "$a1" && !password.isEmpty)
+        func status(_ user: String, _ password: String) -> Int {
+            var request = Self.request(script, "/api/logs/docker")
+            request.authorization = "Basic \(Data("\(user):\(password)".utf8).base64EncodedString())"
+            return script.send(request).status
+        }
+        #expect(status(user, password) == 200 && status("a1\\$a1", password) == 200)
+        #expect(status(user, password + "x") == 401 && status("$a2", password) == 401 && status(user, "") == 401)
+        let policy = "/basicPublishingCredentialsPolicies/scm"
+        #expect(script.site("PUT", policy, body: #"{"properties":{"allow":false}}"#).status == 200)
+        #expect(status(user, password) == 401)
+        #expect(script.send(Self.request(script, "/api/logs/docker")).status == 200)
     }
 
     @Test func `a stream begins with the last ten lines, goes on with new ones, beats and ends`() throws {

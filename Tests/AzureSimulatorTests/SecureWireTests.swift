@@ -150,6 +150,40 @@ import Testing
         }
     }
 
+    @Test(arguments: ["", "{\"format\":1,\"web\":{\"sites\":[{\"na", "{\"format\":1,\"web\":{}}", "{\"format\":9}"])
+    func `state that is damaged is refused by the name of its file, and stays as it is`(text: String) async throws {
+        let folder = FileManager.default.temporaryDirectory.appending(path: "skls-state-\(UUID().uuidString)").path
+        defer { try? FileManager.default.removeItem(atPath: folder) }  // a temporary folder that stays harms nobody
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        let file = "\(folder)/state.json"
+        try text.write(toFile: file, atomically: false, encoding: .utf8)
+        let error = await #expect(throws: SimulatorError.self) {
+            try await RunningSimulator.run {
+                $0.directory = folder
+                $0.keepsState = true
+            } body: { _ in
+            }
+        }
+        #expect(error?.code == .state && error?.message.contains(file) == true)
+        #expect(try String(contentsOfFile: file, encoding: .utf8) == text)
+    }
+
+    @Test func `a write of the state that was cut off leaves the old state`() throws {
+        let folder = FileManager.default.temporaryDirectory.appending(path: "skls-state-\(UUID().uuidString)").path
+        defer { try? FileManager.default.removeItem(atPath: folder) }  // a temporary folder that stays harms nobody
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        let file = "\(folder)/state.json"
+        try PrivateFile.replace(file, with: Array("old".utf8))
+        // What a process leaves that is killed between the first byte and the renaming.
+        try "ne".write(toFile: "\(file).new", atomically: false, encoding: .utf8)
+        let old = try PrivateFile.read(file)
+        #expect(old == Array("old".utf8))
+        try PrivateFile.replace(file, with: Array("new".utf8))
+        let new = try PrivateFile.read(file)
+        #expect(new == Array("new".utf8))
+        #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == ["state.json"])
+    }
+
     @Test func `state cannot be kept in a directory that is not named`() {
         var configuration = SimulatorConfiguration(agentExecutable: "/bin/sh")
         configuration.keepsState = true

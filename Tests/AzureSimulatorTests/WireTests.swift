@@ -48,13 +48,6 @@ import Testing
         }
     }
 
-    @Test func `a body beyond the limit is refused`() async throws {
-        try await RunningSimulator.run { simulator in
-            let reply = try await simulator.arm(.PUT, "sites/a1", body: String(repeating: " ", count: 5 << 20))
-            #expect(reply.status == 413)
-        }
-    }
-
     @Test func `hosts without a site and sites without a container get pages`() async throws {
         try await RunningSimulator.run { simulator in
             let unknown = try await simulator.send(simulator.visit("nobody"))

@@ -92,6 +92,65 @@ import Testing
         #expect(script.world.subscription.groupDeletions.isEmpty)
     }
 
+    @Test func `every type of resource is listed, tagged, in Resource Graph, and deleted with its group`() throws {
+        var script = WorldScript { $0.web.environments = [.init(name: "environment", group: "other")] }
+        let group = "\(subscription)/resourceGroups/other"
+        func path(_ type: String, _ name: String) -> String { "\(group)/providers/\(type)/\(name)" }
+        let location = #"{"location":"eastus"}"#
+        let paths = [
+            path("Microsoft.Web/sites", "site"), path("Microsoft.Web/serverfarms", "farm"),
+            path("Microsoft.App/managedEnvironments", "environment"),
+            path("Microsoft.Storage/storageAccounts", "account1"),
+            path("Microsoft.ManagedIdentity/userAssignedIdentities", "identity"),
+            path("Microsoft.OperationalInsights/workspaces", "workspace"),
+            path("Microsoft.Insights/components", "component"),
+        ]
+        #expect(paths.count == ResourceInventory.all.count)
+        _ = script.arm("PUT", paths[1], body: #"{"location":"eastus","sku":{"name":"EP1"}}"#)
+        _ = script.put("site", group: "other", body: WorldScript.body(plan: paths[1]))
+        _ = script.call(
+            "PUT", paths[3], body: #"{"location":"eastus","kind":"StorageV2","sku":{"name":"Standard_LRS"}}"#)
+        _ = script.call("PUT", paths[4], body: location)
+        _ = script.logsARM("PUT", paths[5], body: location)
+        _ = script.insightsARM("PUT", paths[6], body: location)
+        let names = [
+            "account1", "component", "environment", "farm", "identity", "site", "workspace",
+        ]
+        #expect(script.names("\(group)/resources").sorted() == names)
+        for path in paths {
+            let tags = script.call(
+                "PUT", "\(path)/providers/Microsoft.Resources/tags/default",
+                body: #"{"properties":{"tags":{"here":"yes"}}}"#)
+            #expect(tags.status == 200, "\(path)")
+        }
+        let found = json(script.graph("Resources | where tags.here == 'yes' | project name | order by name asc"))
+        #expect((found["data"]?.array ?? []).map { $0.string("name") } == names)
+        #expect(script.call("DELETE", group).status == 202)
+        #expect(script.world.trackedResources(inGroup: "other").isEmpty)
+        #expect(script.names("\(subscription)/resources").sorted() == ["plan", "skls-logs"])
+    }
+
+    @Test func `a group's deletion also takes what is being made or is busy`() {
+        var script = WorldScript {
+            $0.latencyScale = 1
+            $0.web.writes = .accepted
+            $0.web.deleteLag = .seconds(600)
+        }
+        let farm = "\(WorldScript.group)/providers/Microsoft.Web/serverfarms/new"
+        _ = script.arm("PUT", farm, body: #"{"location":"eastus","sku":{"name":"EP1"}}"#)
+        #expect(script.put("site").status == 202)
+        #expect(script.names("\(WorldScript.group)/resources").sorted() == ["plan", "skls-logs"])
+        _ = script.call("DELETE", WorldScript.group)
+        script.advance(.seconds(120))
+        #expect(script.world.plans.isEmpty && script.world.site("site", group: "skls") == nil)
+        // The site holds its name, and is among the deleted ones.
+        #expect(json(script.put("site", group: "other")).string("Message").hasPrefix("Website with given name"))
+        #expect(script.world.deletedSites.map(\.name) == ["site"])
+        script.advance(.seconds(600))
+        _ = script.call("GET", "\(subscription)/resources")
+        #expect(script.world.sites.isEmpty)
+    }
+
     @Test func `without latency a deleted group is gone at once`() {
         var script = WorldScript()
         let deletion = script.call("DELETE", "\(subscription)/resourceGroups/other")
@@ -143,10 +202,11 @@ import Testing
             body: WorldScript.body(
                 plan: "/subscriptions/sub/resourceGroups/skls/providers/Microsoft.Web/serverfarms/plan"))
         let all = "\(subscription)/resources"
-        #expect(script.names(all).sorted() == ["account1", "identity1", "plan", "site-a", "site-b", "site-c"])
+        #expect(
+            script.names(all).sorted() == ["account1", "identity1", "plan", "site-a", "site-b", "site-c", "skls-logs"])
         #expect(
             script.names("\(WorldScript.group)/resources").sorted()
-                == ["account1", "identity1", "plan", "site-a", "site-b"])
+                == ["account1", "identity1", "plan", "site-a", "site-b", "skls-logs"])
         func filtered(_ filter: String) -> [String] {
             script.names(all, query: "%24filter=\(URLText.encode(filter))").sorted()
         }

@@ -26,6 +26,7 @@ final class Simulation: Sendable {
     private struct State {
         var world: World
         var lastRequest: UInt64 = 0
+        /// As `delayed` and `streams` at most one for each connection: the limit on open files bounds them.
         var slots: [RequestID: Slot] = [:]
         /// Replies whose time has not come.
         var delayed: [RequestID: Reply] = [:]

@@ -32,6 +32,8 @@ struct SimulatorServer: Sendable {
             try await kudu.respond(
                 to: request, control: ControlRequest(request, isSecure: isSecure, body: []), entry: entry,
                 writer: writer, channel: channel)
+        } else if plane == .resourceManager, let refusal = RequestForm.refusal(of: request) {
+            try await Self.write(refusal, to: request, entry: entry, writer: writer, closes: true)
         } else if plane != .site || World.isKudu(host) {
             try await control(request, entry: entry, writer: writer, channel: channel)
         } else {

@@ -22,7 +22,7 @@ struct World: Sendable {
     /// Writes that are under way or lately ended, in the order of their beginning.
     var webOperations: [WebOperation] = []
     var deletedSites: [DeletedSite] = []
-    let environments: [ManagedEnvironment]
+    var environments: [ManagedEnvironment]
     /// Every container that was started and has not exited yet, also of deleted sites.
     var instances: [InstanceID: Instance] = [:]
     var buckets: [BucketKey: TokenBucket] = [:]

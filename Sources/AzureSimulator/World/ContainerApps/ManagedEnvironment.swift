@@ -6,6 +6,7 @@ struct ManagedEnvironment: Sendable, Codable, Equatable {
     var id: String
     /// The end of its apps' host names: `{two words}-{8 hex}.{region}.azurecontainerapps.io` (recorded reply of 2025-05).
     var defaultDomain: String
+    var tags: [JSON.Member] = []
 }
 
 extension World {
@@ -22,8 +23,7 @@ extension World {
                 seed: "\(group)/\(setting.name)".lowercased().utf8.reduce(settings.seed) { $0 &* 31 &+ UInt64($1) })
             return ManagedEnvironment(
                 name: setting.name, group: group,
-                id: "/subscriptions/\(settings.subscriptionID)/resourceGroups/\(group)/providers/Microsoft.App/"
-                    + "managedEnvironments/\(setting.name)",
+                id: settings.resourceID(group, "Microsoft.App/managedEnvironments", setting.name),
                 defaultDomain: "calmsky-\(generator.hex(8)).\(settings.location).azurecontainerapps.io")
         }
     }
@@ -42,18 +42,18 @@ extension World {
         }
         guard call.path.suffix.isEmpty else { return call.methodNotAllowed }
         guard
-            let environment = environments.first(where: {
-                $0.group.lowercased() == group && $0.name.lowercased() == name.lowercased()
-            })
+            let environment = managedEnvironment(
+                id: settings.resourceID(group ?? "", "Microsoft.App/managedEnvironments", name))
         else { return notFound("Microsoft.App/managedEnvironments/\(name)", group: call.path.group ?? "") }
         return .json(200, document(of: environment))
     }
 
     /// Shape of the REST specification 2025-01-01, and of recorded replies of azure-cli.
-    private func document(of environment: ManagedEnvironment) -> JSON {
+    fileprivate func document(of environment: ManagedEnvironment) -> JSON {
         [
             "id": .string(environment.id), "name": .string(environment.name),
-            "type": "Microsoft.App/managedEnvironments", "location": .string(settings.displayLocation), "tags": [:],
+            "type": "Microsoft.App/managedEnvironments", "location": .string(settings.displayLocation),
+            "tags": .object(environment.tags),
             "properties": [
                 "provisioningState": "Succeeded", "defaultDomain": .string(environment.defaultDomain),
                 "staticIp": "127.0.0.1", "zoneRedundant": false, "kedaConfiguration": ["version": "2.15.1"],
@@ -66,5 +66,39 @@ extension World {
                 "peerAuthentication": ["mtls": ["enabled": false]],
             ],
         ]
+    }
+}
+
+extension ResourceInventory {
+    static let managedEnvironments = ResourceInventory(
+        type: "Microsoft.App/managedEnvironments",
+        list: { world in world.environments.map(world.tracked) },
+        find: { world, group, name in
+            world.managedEnvironment(id: world.settings.resourceID(group, "Microsoft.App/managedEnvironments", name))
+                .map(world.tracked)
+        },
+        setTags: { world, resource, tags, _ in
+            for index in world.environments.indices where world.environments[index].id == resource.id {
+                world.environments[index].tags = tags
+            }
+        },
+        delete: { world, resource, _ in world.environments.removeAll { $0.id == resource.id } })
+}
+
+extension DurablePart {
+    /// Environments that are left, with their tags.
+    static let environments = DurablePart("environments") { world in
+        world.environments
+    } restore: { world, state, _ in
+        world.environments = state
+    }
+}
+
+extension World {
+    fileprivate func tracked(_ environment: ManagedEnvironment) -> TrackedResource {
+        TrackedResource(
+            id: environment.id, type: "Microsoft.App/managedEnvironments", name: environment.name,
+            group: environment.group, location: settings.location, tags: environment.tags, created: nil, changed: nil,
+            document: { world in world.document(of: environment) })
     }
 }

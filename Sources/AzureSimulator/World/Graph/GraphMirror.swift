@@ -10,14 +10,18 @@ struct GraphMirror: Sendable {
     /// What queries see, by id in lower case. Not used where changes show at once.
     private(set) var rows: [String: KQL.Row] = [:]
     /// In the order of their times: the lag is the same for all.
-    private var pending: [Change] = []
+    private(set) var pending: [Change] = []
 
     mutating func reset(_ rows: [String: KQL.Row]) {
         self.rows = rows
         pending = []
     }
 
-    mutating func note(_ change: Change) { pending.append(change) }
+    /// Takes in what is due as well, so that never more waits than was changed within one lag, also where nobody asks.
+    mutating func note(_ change: Change, at now: Instant) {
+        settle(at: now)
+        pending.append(change)
+    }
 
     /// Lets queries see what is due.
     mutating func settle(at now: Instant) {
@@ -31,12 +35,17 @@ extension World {
     private var graphLag: Duration { settings.scaled(ResourceLatency.graph) }
 
     /// Tells Resource Graph that a resource may have changed, come or gone. To be called after the change; costs nothing
-    /// where changes show at once.
+    /// where changes show at once. A deleted site that holds its name stays in Resource Graph as it does in lists.
     mutating func noteGraphChange(of id: String, at now: Instant) {
         guard graphLag > .zero else { return }
         let path = ResourcePath(path: id)
+        if ResourceInventory.named(path.type)?.type == ResourceInventory.sites.type,
+            sites[SiteKey(path.name ?? "")]?.isDeleted == true
+        {
+            return
+        }
         let row = trackedResource(at: path).map { graphRow($0.0) }
-        graphMirror.note(GraphMirror.Change(due: now + graphLag, key: id.lowercased(), row: row))
+        graphMirror.note(GraphMirror.Change(due: now + graphLag, key: id.lowercased(), row: row), at: now)
     }
 
     /// The same for a request that a provider has answered: what is below a resource counts as the resource. A plan can

@@ -45,12 +45,15 @@ struct LogsState: Sendable {
     /// Deleted ones, which come back with their data if one of the same name is made (docs, delete-workspace, read
     /// 2026-02).
     var deletedWorkspaces: [String: Workspace] = [:]
+    /// More deleted workspaces are forgotten with their data, the oldest first. The bound is ours: Azure keeps them for
+    /// 14 days.
+    static let deletedLimit = 20
     var components: [String: InsightsComponent] = [:]
     /// By the resource's id in lower case, then by the setting's name in lower case.
     var diagnostics: [String: [String: DiagnosticSetting]] = [:]
     /// By the workspace's GUID.
     var stores: [String: LogStore] = [:]
-    /// When each caller's recent queries came.
+    /// When each caller's recent queries came: at most `LogSettings.quota` for each principal that has a token.
     var queries: [String: [Instant]] = [:]
     /// When each caller's running queries end.
     var slots: [String: [Instant]] = [:]

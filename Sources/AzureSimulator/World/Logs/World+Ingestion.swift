@@ -73,7 +73,7 @@ extension World {
         values["IKey"] = .string(key)
         values["ResourceGUID"] = .string(component.appID)
         values["ItemCount"] = .long(1)
-        if case .number(let rate) = item["sampleRate"], let rate = Double(rate), rate > 0, rate < 100 {
+        if case .number(let rate) = item["sampleRate"], let rate = Double(rate), rate >= 0.001, rate < 100 {
             values["ItemCount"] = .long(Int64((100 / rate).rounded()))
         }
         values["Properties"] = .dynamic(data["properties"] ?? [:])

@@ -72,9 +72,12 @@ extension World {
     /// The connection string leads back to the simulator: to the address that the client used, or to the ingestion host
     /// of the public cloud where it used one of that cloud's names.
     private func resource(_ component: InsightsComponent, _ call: ResourceCall) -> JSON {
-        let endpoint =
-            Plane.isLoopback(call.request.host)
-            ? "\(call.request.baseURL)/" : "https://\(settings.location)-1.in.applicationinsights.azure.com/"
+        resource(component, loopback: Plane.isLoopback(call.request.host) ? call.request.baseURL : nil)
+    }
+
+    /// - Parameter loopback: the simulator's own address, if the client used that.
+    fileprivate func resource(_ component: InsightsComponent, loopback: String?) -> JSON {
+        let endpoint = "\(loopback ?? "https://\(settings.location)-1.in.applicationinsights.azure.com")/"
         let connection =
             "InstrumentationKey=\(component.instrumentationKey);IngestionEndpoint=\(endpoint);LiveEndpoint=\(endpoint);"
             + "ApplicationId=\(component.appID)"
@@ -171,5 +174,28 @@ extension World {
             "kind": nil,
             "tags": nil, "properties": setting.properties, "identity": nil,
         ]
+    }
+}
+
+extension ResourceInventory {
+    static let components = ResourceInventory(
+        type: "microsoft.insights/components",
+        list: { world in world.logs.components.values.map(world.tracked) },
+        find: { world, group, name in
+            let id = world.settings.resourceID(group, "microsoft.insights/components", name)
+            return world.logs.components[id.lowercased()].map(world.tracked)
+        },
+        setTags: { world, resource, tags, _ in world.logs.components[resource.key]?.tags = tags },
+        delete: { world, resource, _ in world.logs.components[resource.key] = nil })
+}
+
+extension World {
+    /// Resource Graph shows the ingestion host of the public cloud: it does not know which address a client uses.
+    fileprivate func tracked(_ component: InsightsComponent) -> TrackedResource {
+        let type = "microsoft.insights/components"
+        return TrackedResource(
+            id: settings.resourceID(component.group, type, component.name), type: type, name: component.name,
+            group: component.group, location: component.location, tags: component.tags, created: component.created,
+            changed: nil, document: { world in world.resource(component, loopback: nil) })
     }
 }

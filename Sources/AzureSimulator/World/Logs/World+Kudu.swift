@@ -1,5 +1,5 @@
 // Kudu, the site of a site (`NAME.scm.azurewebsites.net`): its log files and the live stream of them (KuduLite source of
-// 2021, read 2026-02). It takes a token for Resource Manager (as az does; guess: Azure documents basic authentication).
+// 2021, read 2026-02). It takes the site's publishing credentials and tokens for Resource Manager (as az sends them).
 
 extension World {
     /// The site of a `.scm.` host.
@@ -17,7 +17,7 @@ extension World {
 
     mutating func answerKudu(_ request: ControlRequest, at now: Instant) -> Reply {
         guard let site = site(scmHost: request.host) else { return FrontEndPage.notFound }
-        if let refusal = kuduRefusal(request, at: now) { return refusal }
+        if let refusal = kuduRefusal(request, of: site, at: now) { return refusal }
         guard request.method == "GET" || request.method == "HEAD" else { return Reply(status: 405) }
         let path = request.path.lowercased()
         switch path {
@@ -32,11 +32,31 @@ extension World {
             404, "{\"Message\":\"No HTTP resource was found that matches the request URI.\"}", type: "application/json")
     }
 
-    private mutating func kuduRefusal(_ request: ControlRequest, at now: Instant) -> Reply? {
+    private mutating func kuduRefusal(_ request: ControlRequest, of site: Site, at now: Instant) -> Reply? {
+        if hasPublishingCredentials(request, for: site) { return nil }
         if case .success = caller(of: request, at: now) { return nil }
         var reply = Reply(status: 401)
         reply.add("WWW-Authenticate", "Basic realm=\"site\"")
         return reply
+    }
+
+    /// Whether a request carries the site's publishing credentials and these may be used: a policy of the site can forbid
+    /// basic authentication (docs, configure-basic-auth-disable, read 2026-02).
+    private func hasPublishingCredentials(_ request: ControlRequest, for site: Site) -> Bool {
+        guard let header = request.authorization, header.lowercased().hasPrefix("basic "),
+            let policy = SiteDocument.policies.first(where: { $0.spelling == "scm" }),
+            policy.value(in: site)["allow"] != false
+        else { return false }
+        let text = header.dropFirst(6).replacing("+", with: "-").replacing("/", with: "_").prefix { $0 != "=" }
+        guard let bytes = Base64URL.decode(text), let pair = String(validating: bytes, as: UTF8.self) else {
+            return false
+        }
+        let parts = pair.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+        guard parts.count == 2 else { return false }
+        // `$site`, or `site\$site` as in the profile for FTP. That names have no case is a guess.
+        let user = "$\(site.name)".lowercased()
+        return [user, "\(site.name)\\\(user)".lowercased()].contains(parts[0].lowercased())
+            && parts[1] == site.publishingPassword
     }
 
     // MARK: Files
@@ -122,7 +142,7 @@ extension World {
             effects.append(.reply(id, FrontEndPage.notFound))
             return
         }
-        if let refusal = kuduRefusal(request, at: now) {
+        if let refusal = kuduRefusal(request, of: site, at: now) {
             effects.append(.reply(id, refusal))
             return
         }

@@ -72,7 +72,7 @@ extension World {
     private mutating func addLogHeaders(to reply: Reply, of request: ControlRequest) -> Reply {
         var reply = reply
         reply.add("x-ms-request-id", random.guid())
-        reply.add("request-context", "appId=cid-v1:\(logs.workspaces.values.first?.customerID ?? "")")
+        reply.add("request-context", "appId=cid-v1:\(logs.workspaces.min { $0.key < $1.key }?.value.customerID ?? "")")
         if let client = request.clientRequestID { reply.add("x-ms-client-request-id", client) }
         return reply
     }

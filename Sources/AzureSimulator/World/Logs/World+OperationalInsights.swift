@@ -15,13 +15,8 @@ extension World {
         case ("", "PUT"): return putWorkspace(id, name: name, group: group, call, at: now)
         case ("", "GET"): return logs.workspaces[id].map { .json(200, resource($0)) } ?? workspaceNotFound(name, group)
         case ("", "DELETE"):
-            guard let workspace = logs.workspaces.removeValue(forKey: id) else { return Reply(status: 204) }
-            if call.parameter("force")?.lowercased() == "true" {
-                logs.stores[workspace.customerID] = nil
-            } else {
-                logs.deletedWorkspaces[id] = workspace
-            }
-            return Reply(status: 200)
+            let isForced = call.parameter("force")?.lowercased() == "true"
+            return Reply(status: deleteWorkspace(id, isForced: isForced, at: now) ? 200 : 204)
         case ("sharedkeys", "POST"):
             guard let workspace = logs.workspaces[id] else { return workspaceNotFound(name, group) }
             return .json(
@@ -35,6 +30,25 @@ extension World {
             return answerQuery(call.request, scope: .workspace(workspace), caller: servicePrincipalID, at: now)
         default: return call.methodNotAllowed
         }
+    }
+
+    /// - Parameter isForced: whether its data goes too; if not, it comes back with them.
+    /// - Returns: whether it was there.
+    fileprivate mutating func deleteWorkspace(_ id: String, isForced: Bool, at now: Instant) -> Bool {
+        guard var workspace = logs.workspaces.removeValue(forKey: id) else { return false }
+        if isForced {
+            logs.stores[workspace.customerID] = nil
+        } else {
+            workspace.modified = now
+            logs.deletedWorkspaces[id] = workspace
+        }
+        while logs.deletedWorkspaces.count > LogsState.deletedLimit,
+            let oldest = logs.deletedWorkspaces.min(by: { ($0.value.modified, $0.key) < ($1.value.modified, $1.key) })
+        {
+            logs.deletedWorkspaces[oldest.key] = nil
+            logs.stores[oldest.value.customerID] = nil
+        }
+        return true
     }
 
     private func workspaceNotFound(_ name: String, _ group: String) -> Reply {
@@ -75,7 +89,7 @@ extension World {
         return .json(isNew ? 201 : 200, resource(workspace))
     }
 
-    private func resource(_ workspace: Workspace) -> JSON {
+    fileprivate func resource(_ workspace: Workspace) -> JSON {
         [
             "properties": [
                 "source": "Azure", "customerId": .string(workspace.customerID), "provisioningState": "Succeeded",
@@ -96,6 +110,31 @@ extension World {
                 settings.resourceID(workspace.group, "Microsoft.OperationalInsights/workspaces", workspace.name)),
             "name": .string(workspace.name), "type": "Microsoft.OperationalInsights/workspaces",
         ]
+    }
+}
+
+extension ResourceInventory {
+    static let workspaces = ResourceInventory(
+        type: "Microsoft.OperationalInsights/workspaces",
+        list: { world in world.logs.workspaces.values.map(world.tracked) },
+        find: { world, group, name in
+            let id = world.settings.resourceID(group, "Microsoft.OperationalInsights/workspaces", name)
+            return world.logs.workspaces[id.lowercased()].map(world.tracked)
+        },
+        setTags: { world, resource, tags, now in
+            world.logs.workspaces[resource.key]?.tags = tags
+            world.logs.workspaces[resource.key]?.modified = now
+        },
+        delete: { world, resource, now in _ = world.deleteWorkspace(resource.key, isForced: false, at: now) })
+}
+
+extension World {
+    fileprivate func tracked(_ workspace: Workspace) -> TrackedResource {
+        let type = "Microsoft.OperationalInsights/workspaces"
+        return TrackedResource(
+            id: settings.resourceID(workspace.group, type, workspace.name), type: type, name: workspace.name,
+            group: workspace.group, location: workspace.location, tags: workspace.tags, created: workspace.created,
+            changed: workspace.modified, document: { world in world.resource(workspace) })
     }
 }
 

@@ -19,6 +19,9 @@ extension World {
         var operation: TokenBucket.Operation
     }
 
+    /// Paths can name any subscription and provider: beyond this number all buckets are forgotten, that is full (ours).
+    private static let bucketLimit = 1_024
+
     /// What a request's buckets say: the headers for its reply, and the refusal if one of them is empty.
     struct QuotaOutcome {
         var headers: [Reply.Header] = []
@@ -101,6 +104,7 @@ extension World {
         at now: Instant, refusal: (_ seconds: Int64) -> (code: String, message: String)
     ) {
         let name = "x-ms-ratelimit-remaining-\(header)"
+        if buckets.count >= Self.bucketLimit, buckets[key] == nil { buckets.removeAll() }
         switch buckets[key, default: TokenBucket(figures, at: now)].take(
             at: now, isEnforced: settings.quota.isEnforced)
         {

@@ -33,7 +33,9 @@ struct ResourceInventory: Sendable {
     let delete: @Sendable (inout World, TrackedResource, Instant) -> Void
 
     /// In the order in which a group's resources are deleted: sites in front of their plans.
-    static let all: [ResourceInventory] = [.sites, .plans, .storageAccounts, .userAssignedIdentities]
+    static let all: [ResourceInventory] = [
+        .sites, .plans, .managedEnvironments, .storageAccounts, .userAssignedIdentities, .components, .workspaces,
+    ]
 
     /// The inventory of a type in any case.
     static func named(_ type: String) -> ResourceInventory? {
@@ -76,16 +78,20 @@ extension ResourceInventory {
             world.sites[SiteKey(resource.name)]?.tags = tags
             world.sites[SiteKey(resource.name)]?.lastModified = now
         },
-        delete: { world, resource, _ in
-            _ = world.deleteSite(resource.name, group: resource.group, deletesEmptyPlan: false)
-        })
+        delete: { world, resource, now in world.removeSite(SiteKey(resource.name), at: now) })
 
     static let plans = ResourceInventory(
         type: "Microsoft.Web/serverFarms",
-        list: { world in world.plans.values.map(world.tracked) },
-        find: { world, group, name in world.plans[World.planKey(group: group, name: name)].map(world.tracked) },
-        setTags: { world, resource, tags, _ in
-            world.plans[World.planKey(group: resource.group, name: resource.name)]?.tags = tags
+        list: { world in world.plans.values.filter { $0.hiddenUntil == nil }.map(world.tracked) },
+        find: { world, group, name in
+            world.plans[World.planKey(group: group, name: name)].flatMap { plan in
+                plan.hiddenUntil == nil ? world.tracked(plan) : nil
+            }
+        },
+        setTags: { world, resource, tags, now in
+            let key = World.planKey(group: resource.group, name: resource.name)
+            world.plans[key]?.tags = tags
+            world.plans[key]?.changed = now
         },
         delete: { world, resource, _ in
             world.plans[World.planKey(group: resource.group, name: resource.name)] = nil
@@ -103,7 +109,7 @@ extension World {
     fileprivate func tracked(_ plan: Plan) -> TrackedResource {
         TrackedResource(
             id: id(of: plan), type: "Microsoft.Web/serverFarms", name: plan.name, group: plan.group,
-            location: settings.location, tags: plan.tags, created: nil, changed: nil,
+            location: settings.location, tags: plan.tags, created: plan.created, changed: plan.changed,
             document: { world in world.resource(plan, siteCount: world.siteCount(ofPlan: plan.key)) })
     }
 }

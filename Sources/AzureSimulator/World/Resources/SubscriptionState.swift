@@ -23,6 +23,8 @@ struct SubscriptionState: Sendable, Codable {
 
     /// How long the address of a finished operation answers. Ours; Azure documents no bound.
     static let operationLife = Duration.seconds(86_400)
+    /// Deletions beyond this number are forgotten before their time, those that ended first (ours).
+    static let operationLimit = 1_000
 
     /// Groups by name in lower case.
     var groups: [String: ResourceGroup] = [:]

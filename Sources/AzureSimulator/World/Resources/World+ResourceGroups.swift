@@ -122,8 +122,10 @@ extension World {
     {
         guard var group = resourceGroup(name) else { throw groupNotFound(name) }
         if group.goneAt == nil {
+            showWhatIsHidden(inGroup: name)
             for inventory in ResourceInventory.all {
-                for resource in inventory.list(self) where resource.group.lowercased() == name.lowercased() {
+                let resources = inventory.list(self).filter { $0.group.lowercased() == name.lowercased() }
+                for resource in resources.sorted(by: { $0.key < $1.key }) {
                     inventory.delete(&self, resource, now)
                     noteGraphChange(of: resource.key, at: now)
                 }
@@ -136,6 +138,11 @@ extension World {
         let job = "RESOURCEGROUPDELETIONJOB-\(group.name.uppercased())-\(random.hex(16).uppercased())"
         let ticket: JSON = ["jobId": .string(job), "jobLocation": .string(group.location)]
         let token = Base64URL.encode(ticket.encoded)
+        if subscription.groupDeletions.count >= SubscriptionState.operationLimit,
+            let first = subscription.groupDeletions.min(by: { ($0.value, $0.key) < ($1.value, $1.key) })
+        {
+            subscription.groupDeletions[first.key] = nil
+        }
         subscription.groupDeletions[token] = end
         return groupDeletionReply(token, call, wait: end - now)
     }

@@ -29,7 +29,9 @@ struct DurablePart: Sendable {
     }
 
     /// Every part, in the order in which they are put back.
-    static let all: [DurablePart] = [.identity, .web, .subscription, .storage, .identities, .graph, .logs]
+    static let all: [DurablePart] = [
+        .identity, .environments, .web, .subscription, .storage, .identities, .logs, .graph,
+    ]
 }
 
 extension World {

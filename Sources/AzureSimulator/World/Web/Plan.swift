@@ -13,6 +13,9 @@ struct Plan: Sendable, Codable {
     var isLinux = true
     /// Until when its creation takes and it cannot be seen.
     var hiddenUntil: Instant?
+    /// When it was made and last written; nil for one that is there from the start.
+    var created: Instant?
+    var changed: Instant?
 
     var key: String { World.planKey(group: group, name: name) }
 }

@@ -70,4 +70,7 @@ package struct WebSettings: Sendable {
     static let shortestInconsistency = Duration.seconds(1)
     /// How long the result of an operation can be asked for. A guess.
     static let operationLife = Duration.seconds(3_600)
+    /// Ended operations beyond this number are forgotten before their time, the oldest first: every write looks through
+    /// them (ours).
+    static let operationLimit = 1_000
 }

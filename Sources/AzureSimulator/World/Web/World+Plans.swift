@@ -58,8 +58,9 @@ extension World {
         if let busy = busyReply(planKey: key, webSpace: webSpace(of: group), at: now) {
             throw SiteRequest.Refusal(reply: busy)
         }
-        var plan = existing ?? Plan(name: name, group: group)
+        var plan = existing ?? Plan(name: name, group: group, created: now)
         try Self.apply(body, isPut: isPut, isNew: existing == nil, to: &plan)
+        plan.changed = now
         var reply = Reply.json(200, resource(plan, siteCount: siteCount(ofPlan: key)))
         if isPut {
             let pace = beginWrite(
@@ -75,6 +76,8 @@ extension World {
             }
         }
         plans[key] = plan
+        // Without quotes, unlike a site's (recorded reply of 2026-05); that it is the time of this write is a guess.
+        reply.add("ETag", now.fileTime)
         return reply
     }
 
@@ -147,36 +150,35 @@ extension World {
         ]
         // A plan without tags has no such member (recorded replies of 2019-11 and 2026-05).
         if !plan.tags.isEmpty { members.append(.init(name: "tags", value: .object(plan.tags))) }
-        let rest: JSON = [
-            "properties": [
-                "serverFarmId": .number(planNumber(plan)), "name": .string(plan.name), "sku": sku,
-                "workerSize": .string(plan.sku.workerSize), "workerSizeId": 0, "workerTierName": nil,
-                "numberOfWorkers": .number(plan.capacity), "currentWorkerSize": .string(plan.sku.workerSize),
-                "currentWorkerSizeId": 0, "currentNumberOfWorkers": .number(plan.capacity), "status": "Ready",
-                "webSpace": .string(webSpace(of: plan.group)), "subscription": .string(settings.subscriptionID),
-                "adminSiteName": nil, "hostingEnvironment": nil, "hostingEnvironmentProfile": nil,
-                "maximumNumberOfWorkers": .number(plan.sku.isElastic ? 0 : 10), "planName": "VirtualDedicatedPlan",
-                "adminRuntimeSiteName": nil,
-                "computeMode": .string(plan.sku.isConsumption ? "Dynamic" : "Dedicated"), "siteMode": nil,
-                "geoRegion": .string(settings.displayLocation), "perSiteScaling": .bool(plan.perSiteScaling),
-                "elasticScaleEnabled": .bool(plan.sku.isElastic),
-                "maximumElasticWorkerCount": .number(plan.maximumElasticWorkers),
-                "numberOfSites": .number(siteCount), "hostingEnvironmentId": nil, "isSpot": false,
-                "spotExpirationTime": nil, "freeOfferExpirationTime": nil,
-                "tags": plan.tags.isEmpty ? nil : .object(plan.tags),
-                "kind": .string(kind), "resourceGroup": .string(plan.group), "reserved": .bool(plan.isLinux),
-                "isXenon": false, "hyperV": false, "mdmId": .string("waws-prod-simulator_\(planNumber(plan))"),
-                "targetWorkerCount": 0, "targetWorkerSizeId": 0, "targetWorkerSku": nil,
-                "provisioningState": "Succeeded",
-                "webSiteId": nil, "existingServerFarmIds": nil, "kubeEnvironmentProfile": nil,
-                "zoneRedundant": .bool(plan.zoneRedundant), "maximumNumberOfZones": 3,
-                "currentNumberOfZonesUtilized": .number(plan.zoneRedundant ? 3 : 1), "migrateToVMSS": nil,
-                "vnetConnectionsUsed": nil, "vnetConnectionsMax": nil, "asyncScalingEnabled": false,
-                "isCustomMode": false, "powerState": "Running", "eligibleLogCategories": "",
-            ],
-            "sku": sku,
+        var properties: JSON = [
+            "serverFarmId": .number(planNumber(plan)), "name": .string(plan.name), "sku": sku,
+            "workerSize": .string(plan.sku.workerSize), "workerSizeId": 0, "workerTierName": nil,
+            "numberOfWorkers": .number(plan.capacity), "currentWorkerSize": .string(plan.sku.workerSize),
+            "currentWorkerSizeId": 0, "currentNumberOfWorkers": .number(plan.capacity), "status": "Ready",
+            "webSpace": .string(webSpace(of: plan.group)), "subscription": .string(settings.subscriptionID),
+            "adminSiteName": nil, "hostingEnvironment": nil, "hostingEnvironmentProfile": nil,
+            "maximumNumberOfWorkers": .number(plan.sku.isElastic ? 0 : 10), "planName": "VirtualDedicatedPlan",
+            "adminRuntimeSiteName": nil,
+            "computeMode": .string(plan.sku.isConsumption ? "Dynamic" : "Dedicated"), "siteMode": nil,
+            "geoRegion": .string(settings.displayLocation), "perSiteScaling": .bool(plan.perSiteScaling),
+            "elasticScaleEnabled": .bool(plan.sku.isElastic),
+            "maximumElasticWorkerCount": .number(plan.maximumElasticWorkers),
+            "numberOfSites": .number(siteCount), "hostingEnvironmentId": nil, "isSpot": false,
+            "spotExpirationTime": nil, "freeOfferExpirationTime": nil,
+            "tags": plan.tags.isEmpty ? nil : .object(plan.tags),
+            "kind": .string(kind), "resourceGroup": .string(plan.group), "reserved": .bool(plan.isLinux),
+            "isXenon": false, "hyperV": false, "mdmId": .string("waws-prod-simulator_\(planNumber(plan))"),
+            "targetWorkerCount": 0, "targetWorkerSizeId": 0, "targetWorkerSku": nil,
+            "provisioningState": "Succeeded",
+            "webSiteId": nil, "existingServerFarmIds": nil, "kubeEnvironmentProfile": nil,
+            "zoneRedundant": .bool(plan.zoneRedundant), "maximumNumberOfZones": 3,
+            "currentNumberOfZonesUtilized": .number(plan.zoneRedundant ? 3 : 1), "migrateToVMSS": nil,
+            "vnetConnectionsUsed": nil, "vnetConnectionsMax": nil, "asyncScalingEnabled": false,
+            "isCustomMode": false, "powerState": "Running", "eligibleLogCategories": "",
         ]
-        return .object(members + (rest.members ?? []))
+        if let created = plan.created { properties.add("createdTime", .string(created.lastModified)) }
+        members += [.init(name: "properties", value: properties), .init(name: "sku", value: sku)]
+        return .object(members)
     }
 
     /// A number that stays the same for a plan's name.

@@ -141,24 +141,29 @@ extension World {
 
     // MARK: Delete
 
-    /// - Parameter now: the deleted site holds its name from then on for the time in the settings; nil frees it at once.
-    mutating func deleteSite(_ name: String, group: String, deletesEmptyPlan: Bool, at now: Instant? = nil) -> Reply {
+    mutating func deleteSite(_ name: String, group: String, deletesEmptyPlan: Bool, at now: Instant) -> Reply {
         guard let site = sites[SiteKey(name)], site.group.lowercased() == group.lowercased(), !site.isDeleted else {
             return Reply(status: 204)
         }
-        if let now, let busy = busyReply(site: site.key, planKey: site.planKey, at: now) { return busy }
-        stopContainers(of: site.key, page: FrontEndPage.notFound)
-        hosts[site.hostName] = nil
-        let lag = settings.scaled(settings.web.deleteLag)
-        if let now, lag > .zero {
-            sites[site.key]?.visibility = .init(deletedUntil: now + lag)
-            unsettledSites.insert(site.key)
-        } else {
-            forget(site.key)
-        }
-        if let now { recordDeletion(of: site, at: now) }
+        if let busy = busyReply(site: site.key, planKey: site.planKey, at: now) { return busy }
+        removeSite(site.key, at: now)
         if deletesEmptyPlan, siteCount(ofPlan: site.planKey) == 0 { plans[site.planKey] = nil }
         return Reply(status: 200)
+    }
+
+    /// Deletes a site whatever is under way with it. It holds its name from now on for the time in the settings.
+    mutating func removeSite(_ key: SiteKey, at now: Instant) {
+        guard let site = sites[key], !site.isDeleted else { return }
+        stopContainers(of: key, page: FrontEndPage.notFound)
+        hosts[site.hostName] = nil
+        recordDeletion(of: site, at: now)
+        let lag = settings.scaled(settings.web.deleteLag)
+        if lag > .zero {
+            sites[key]?.visibility = .init(deletedUntil: now + lag)
+            unsettledSites.insert(key)
+        } else {
+            forget(key, at: now)
+        }
     }
 
     func siteCount(ofPlan key: String) -> Int { sites.values.count { $0.planKey == key && !$0.isDeleted } }
