@@ -23,7 +23,7 @@ fuzz: tools
 	scripts/fuzz $(SECONDS)
 
 format:
-	swift format format -i -r --parallel Package.swift Sources Tests
+	swift format format -i -r --parallel Package.swift Sources Tests Benchmarks Fuzz/Sources
 
 release: tools
 	swift build -c release

@@ -83,7 +83,7 @@ struct Benchmark {
                 }
             }
             let rate = Double(tasks * calls) / seconds(time)
-            report("token from the cache, \(tasks) tasks", "\(Int(rate / 1000)),000 calls/s")
+            report("token from the cache, \(tasks) tasks", "\(Int(rate / 1000)) thousand calls/s")
         }
     }
 
