@@ -99,7 +99,7 @@ import Testing
         request.require(.absent)
         let error = try await failure { [request] () throws(AzureError) in try await client.call(request) }
         #expect(error.code == .conflict && !error.effectIsUnknown)
-        #expect(transport.requests[0].headers.first(name: "if-match") == "\"1\"")
-        #expect(transport.requests[0].headers.first(name: "if-none-match") == "*")
+        let sent = try #require(transport.requests.first)
+        #expect(sent.headers.first(name: "if-match") == "\"1\"" && sent.headers.first(name: "if-none-match") == "*")
     }
 }

@@ -137,37 +137,15 @@ struct AgentContainerTests {
         }
     }
 
-    @Test func `starts and ends are fast`() async throws {
+    @Test func `fifty sites start, run and end one after another`() async throws {
         try await RunningSimulator.run(agent: .real) { simulator in
-            var puts: [Duration] = []
-            var hellos: [Duration] = []
-            var deletes: [Duration] = []
-            var runs: [Duration] = []
-            let clock = ContinuousClock()
             for number in 0..<50 {
                 let site = AgentSite("site-\(number)", in: simulator)
-                let start = clock.now
                 try await site.put()
-                puts.append(clock.now - start)
-                let boot = try await site.hello()
-                hellos.append(clock.now - start)
-                let beforeRun = clock.now
-                _ = try await site.run("true", boot: boot)
-                runs.append(clock.now - beforeRun)
-                let before = clock.now
-                _ = try await simulator.delete(site.name)
-                deletes.append(clock.now - before)
+                _ = try await site.run("true", boot: try await site.hello())
+                #expect(try await simulator.delete(site.name).status == 200)
             }
-            let own = try simulator.journal("requests").filter { $0.string("method") == "PUT" }.compactMap {
-                if case .number(let text) = $0["milliseconds"] { Double(text) } else { Double?.none }
-            }
-            func middle(_ times: [Duration]) -> Duration { times.sorted()[times.count / 2] }
-            print(
-                "p50: PUT \(middle(puts)) (\(own.sorted()[own.count / 2]) ms of its own), PUT to hello \(middle(hellos)), run \(middle(runs)), "
-                    + "DELETE \(middle(deletes))")
-            // Far above what is measured: a machine under load must not fail this.
-            #expect(middle(puts) < .milliseconds(50))
-            #expect(middle(hellos) < .milliseconds(500))
+            #expect(try simulator.journal("executions").count == 50)
         }
     }
 }
