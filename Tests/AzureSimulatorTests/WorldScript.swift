@@ -25,7 +25,8 @@ struct WorldScript: CustomStringConvertible {
         token = json(login()).string("access_token")
     }
 
-    /// One key for all scripts: making one takes a while.
+    /// One key for all scripts: making one takes a while. Without one no script can say anything, so the run ends with the
+    /// reason.
     static let tokenKey: TokenKey = {
         do { return try TokenKey.generate() } catch { fatalError("\(error)") }
     }()

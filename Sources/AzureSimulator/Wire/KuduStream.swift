@@ -48,7 +48,8 @@ struct KuduStream: Sendable {
             }
             group.addTask { [simulation, beat] in
                 while true {
-                    // Cancelled with the stream.
+                    // Time passes in the World only by events, so the stream's heartbeat has to come from a clock here.
+                    // The sleep throws only when it is cancelled, with the stream.
                     do { try await Task.sleep(for: beat) } catch { return }
                     simulation.report(.beat(id))
                 }

@@ -16,7 +16,8 @@ struct StateFile: Sendable {
     /// Writes the state of a simulation after its changes, until these end; once more at the end.
     func run(_ simulation: Simulation) async {
         for await _ in simulation.changes {
-            // What is gathered meanwhile is one element: the stream buffers no more. A cancelled task goes on at once.
+            // Gathers changes: what comes meanwhile is one element, since the stream buffers no more. The sleep throws only
+            // when it is cancelled, and then nothing is lost: the write comes at once.
             try? await Task.sleep(for: Self.delay)
             await write(simulation)
         }
