@@ -152,7 +152,7 @@ struct PlannerTests {
         live.agent = .live(bootID: PlannerTests.boot)
         #expect(plan(live).actions == [.openAttempt(run: 1, number: 1, bootID: PlannerTests.boot)])
         var suspended = live
-        suspended.record.spec.suspend = true
+        suspended.record.spec.suspend = Suspension()
         #expect(plan(suspended).rule == .suspended && plan(suspended).actions.isEmpty)
     }
 

@@ -71,8 +71,8 @@ struct ManifestTests {
                 == [
                     "m.yaml:1:13: apiVersion: must be skls.dev/v1, not \"skls.dev/v2\"",
                     "m.yaml:4:9: metadata.name: \"-bad\" is no name: 1 to 255 of a-z A-Z 0-9 _ . - beginning with a letter or digit",
-                    "m.yaml:9:3: spec: unknown key \"imagee\"; allowed: args, azure, command, env, hosting, image, invocations, "
-                        + "run, stdin, stop, suspend, user, workingDir",
+                    "m.yaml:9:3: spec: unknown key \"imagee\"; allowed: adoption, args, azure, command, deletionPolicy, drift, env, "
+                        + "hosting, image, invocations, replacement, run, stdin, stop, suspend, user, workingDir",
                     "m.yaml:6:10: spec.image: \"Upper\": invalid reference format: repository name (library/Upper) must be lowercase",
                     "m.yaml:7:17: spec.args[1]: must be a string, not the number 5; put it in quotes",
                     "m.yaml:8:16: spec.invocations: must be from 0 to 1000000, not -1",

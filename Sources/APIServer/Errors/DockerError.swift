@@ -30,7 +30,7 @@ extension DockerError {
         case .nameTaken(let name, let uid): self = .nameTaken(name, by: uid)
         case .conflict, .attemptOpen: self.init(.conflict, "\(error); try again")
         case .compacted: self.init(.internalServerError, "\(error)")
-        case .inUse, .unavailable, .cancelled: self.init(.serviceUnavailable, "\(error)")
+        case .inUse, .fenced, .unavailable, .cancelled: self.init(.serviceUnavailable, "\(error)")
         case .damaged: self.init(.internalServerError, "\(error)")
         }
     }

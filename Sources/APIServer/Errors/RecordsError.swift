@@ -58,7 +58,7 @@ extension RecordsError {
             case .conflict, .attemptOpen: .conflict
             case .nameTaken: .alreadyExists
             case .compacted: .expired
-            case .inUse, .unavailable, .cancelled: .unavailable
+            case .inUse, .fenced, .unavailable, .cancelled: .unavailable
             case .damaged: .internalError
             }
         self.init(reason, error.description)

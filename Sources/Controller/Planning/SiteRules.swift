@@ -2,7 +2,7 @@ import DesiredState
 
 /// The user wants no writes. Runs that are open are still followed, since that only reads.
 func suspended(_ facts: Facts) -> Decision? {
-    guard facts.record.spec.suspend, !facts.record.isBeingDeleted else { return nil }
+    guard facts.record.spec.suspend != nil, !facts.record.isBeingDeleted else { return nil }
     guard let attempt = facts.openAttempt else { return Decision(reason: "spec.suspend is true") }
     return settlement(of: attempt, facts)
         ?? (attempt.acknowledgedAt == nil

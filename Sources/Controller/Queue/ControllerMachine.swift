@@ -142,7 +142,7 @@ package struct ControllerMachine {
         case .conflict, .notFound, .attemptOpen:
             rest(uid)
             wake(uid)
-        case .unavailable, .cancelled, .damaged, .inUse, .nameTaken, .compacted:
+        case .fenced, .unavailable, .cancelled, .damaged, .inUse, .nameTaken, .compacted:
             retryLater(uid, why: "\(error)", now, &effects)
         }
     }

@@ -56,7 +56,7 @@ struct ManifestDecoder {
     private mutating func decodeSpec(_ node: DocumentNode) -> FunctionAppSpec? {
         let allowed = [
             "image", "command", "args", "env", "workingDir", "user", "stdin", "invocations", "run", "hosting", "azure",
-            "suspend", "stop",
+            "suspend", "drift", "replacement", "deletionPolicy", "adoption", "stop",
         ]
         guard let values = fields(node, at: "spec", allowed: allowed, required: ["image"]) else { return nil }
         let image = values["image"].flatMap { decodeImage($0) }
@@ -72,7 +72,12 @@ struct ManifestDecoder {
         spec.run = values["run"].map { run($0) } ?? RunPolicy()
         spec.hosting = values["hosting"].map { hosting($0) } ?? Hosting()
         spec.azure = values["azure"].map { azure($0) } ?? AzureSettings()
-        spec.suspend = values["suspend"].flatMap { bool($0, at: "spec.suspend") } ?? false
+        spec.suspend = values["suspend"].flatMap { suspension($0) }
+        spec.drift = values["drift"].flatMap { choice($0, at: "spec.drift") } ?? spec.drift
+        spec.replacement = values["replacement"].flatMap { choice($0, at: "spec.replacement") } ?? spec.replacement
+        spec.deletionPolicy =
+            values["deletionPolicy"].flatMap { choice($0, at: "spec.deletionPolicy") } ?? spec.deletionPolicy
+        spec.adoption = values["adoption"].flatMap { choice($0, at: "spec.adoption") } ?? spec.adoption
         spec.stop = values["stop"].flatMap { stop($0) }
         if spec.command.isEmpty, spec.args.isEmpty {
             note(node, "spec", "command or args is needed: the image's own command is not read yet")
@@ -99,7 +104,8 @@ struct ManifestDecoder {
         var policy = RunPolicy()
         guard
             let values = fields(
-                node, at: "spec.run", allowed: ["timeoutSeconds", "ttlSecondsAfterFinished"], required: [])
+                node, at: "spec.run",
+                allowed: ["timeoutSeconds", "ttlSecondsAfterFinished", "delivery", "attemptLimit"], required: [])
         else { return policy }
         if let value = values["timeoutSeconds"].flatMap({ int($0, at: "spec.run.timeoutSeconds", in: 0...31_536_000) })
         {
@@ -108,7 +114,32 @@ struct ManifestDecoder {
         policy.ttlSecondsAfterFinished = values["ttlSecondsAfterFinished"].flatMap {
             int($0, at: "spec.run.ttlSecondsAfterFinished", in: 0...31_536_000)
         }
+        policy.delivery = values["delivery"].flatMap { choice($0, at: "spec.run.delivery") } ?? policy.delivery
+        policy.attemptLimit = RunPolicy.usualAttemptLimit(policy.delivery)
+        if let node = values["attemptLimit"], let limit = int(node, at: "spec.run.attemptLimit", in: 1...1000) {
+            if policy.delivery == .atMostOnce, limit > 1 {
+                note(node, "spec.run.attemptLimit", "more than 1 needs delivery: AtLeastOnce")
+            }
+            policy.attemptLimit = limit
+        }
         return policy
+    }
+
+    private mutating func suspension(_ node: DocumentNode) -> Suspension? {
+        if case .bool(let isSuspended) = node.content { return isSuspended ? Suspension() : nil }
+        guard let values = fields(node, at: "spec.suspend", allowed: ["by", "until", "reason"], required: []) else {
+            return nil
+        }
+        let until = values["until"].flatMap { value in
+            string(value, at: "spec.suspend.until").flatMap { text in
+                let instant = Instant(rfc3339: text)
+                if instant == nil { note(value, "spec.suspend.until", "must be a time like 2026-01-31T12:00:00Z") }
+                return instant
+            }
+        }
+        return Suspension(
+            by: values["by"].flatMap { string($0, at: "spec.suspend.by") }, until: until,
+            reason: values["reason"].flatMap { string($0, at: "spec.suspend.reason") })
     }
 
     private mutating func hosting(_ node: DocumentNode) -> Hosting {
@@ -248,6 +279,16 @@ struct ManifestDecoder {
     private mutating func bool(_ node: DocumentNode, at field: String) -> Bool? {
         if case .bool(let value) = node.content { return value }
         note(node, field, "must be true or false, not \(node.kindText)")
+        return nil
+    }
+
+    /// One of an enumeration's words.
+    private mutating func choice<Value: RawRepresentable & CaseIterable>(
+        _ node: DocumentNode, at field: String
+    ) -> Value? where Value.RawValue == String {
+        guard let text = string(node, at: field) else { return nil }
+        if let value = Value(rawValue: text) { return value }
+        note(node, field, "must be \(Value.allCases.map(\.rawValue).joined(separator: " or ")), not \"\(text)\"")
         return nil
     }
 

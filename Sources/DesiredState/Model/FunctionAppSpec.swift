@@ -18,8 +18,16 @@ package struct FunctionAppSpec: Hashable, Sendable {
     package var run: RunPolicy
     package var hosting: Hosting
     package var azure: AzureSettings
-    /// Nothing is written to Azure for a suspended record, except when it is deleted. Default: false.
-    package var suspend: Bool
+    /// Nothing is written to Azure for a suspended record, except when it is deleted. Default: `nil`, not suspended.
+    package var suspend: Suspension?
+    /// Default: repair.
+    package var drift: DriftPolicy
+    /// Default: never.
+    package var replacement: ReplacementPolicy
+    /// Default: delete.
+    package var deletionPolicy: DeletionPolicy
+    /// Default: never.
+    package var adoption: AdoptionPolicy
     /// Asks for an open run to be ended. Ignored for any other run than the one it names.
     package var stop: StopRequest?
 
@@ -27,7 +35,8 @@ package struct FunctionAppSpec: Hashable, Sendable {
         image: ImageReference, command: [String] = [], args: [String] = [], env: [EnvironmentVariable] = [],
         workingDir: String? = nil, user: String? = nil, stdin: Bool = false, invocations: Int = 1,
         run: RunPolicy = RunPolicy(), hosting: Hosting = Hosting(), azure: AzureSettings = AzureSettings(),
-        suspend: Bool = false, stop: StopRequest? = nil
+        suspend: Suspension? = nil, drift: DriftPolicy = .repair, replacement: ReplacementPolicy = .never,
+        deletionPolicy: DeletionPolicy = .delete, adoption: AdoptionPolicy = .never, stop: StopRequest? = nil
     ) {
         self.image = image
         self.command = command
@@ -41,6 +50,10 @@ package struct FunctionAppSpec: Hashable, Sendable {
         self.hosting = hosting
         self.azure = azure
         self.suspend = suspend
+        self.drift = drift
+        self.replacement = replacement
+        self.deletionPolicy = deletionPolicy
+        self.adoption = adoption
         self.stop = stop
     }
 }
@@ -55,15 +68,50 @@ package struct EnvironmentVariable: Hashable, Sendable, Codable {
     }
 }
 
+/// Whether a run whose outcome cannot be known may be tried again.
+package enum DeliveryPolicy: String, Hashable, Sendable, Codable, CaseIterable {
+    /// Never: such a run has failed.
+    case atMostOnce = "AtMostOnce"
+    /// Yes, up to ``RunPolicy/attemptLimit`` attempts: the command may run more than once.
+    case atLeastOnce = "AtLeastOnce"
+}
+
 package struct RunPolicy: Hashable, Sendable, Codable {
     /// The run is ended after so many seconds; 0 = never. Default: 600.
     package var timeoutSeconds: Int
     /// The record deletes itself so many seconds after its last asked-for run ended; `nil` = never.
     package var ttlSecondsAfterFinished: Int?
+    /// Default: at most once.
+    package var delivery: DeliveryPolicy
+    /// How many attempts whose outcome is unknown a run may have in all. From 1; more than 1 only with at-least-once
+    /// delivery. Default: 1, or 3 with at-least-once delivery. Refused attempts ran nothing and do not count.
+    package var attemptLimit: Int
 
-    package init(timeoutSeconds: Int = 600, ttlSecondsAfterFinished: Int? = nil) {
+    package init(
+        timeoutSeconds: Int = 600, ttlSecondsAfterFinished: Int? = nil, delivery: DeliveryPolicy = .atMostOnce,
+        attemptLimit: Int? = nil
+    ) {
         self.timeoutSeconds = timeoutSeconds
         self.ttlSecondsAfterFinished = ttlSecondsAfterFinished
+        self.delivery = delivery
+        self.attemptLimit = attemptLimit ?? RunPolicy.usualAttemptLimit(delivery)
+    }
+
+    package static func usualAttemptLimit(_ delivery: DeliveryPolicy) -> Int {
+        switch delivery {
+        case .atMostOnce: 1
+        case .atLeastOnce: 3
+        }
+    }
+
+    /// Absent keys take their defaults, so that records written by an older release can be read.
+    package init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        self.init(
+            timeoutSeconds: try container.decodeIfPresent(Int.self, forKey: .timeoutSeconds) ?? 600,
+            ttlSecondsAfterFinished: try container.decodeIfPresent(Int.self, forKey: .ttlSecondsAfterFinished),
+            delivery: try container.decodeIfPresent(DeliveryPolicy.self, forKey: .delivery) ?? .atMostOnce,
+            attemptLimit: try container.decodeIfPresent(Int.self, forKey: .attemptLimit))
     }
 }
 
@@ -108,7 +156,8 @@ package struct StopRequest: Hashable, Sendable, Codable {
 
 extension FunctionAppSpec: Codable {
     private enum CodingKeys: String, CodingKey {
-        case image, command, args, env, workingDir, user, stdin, invocations, run, hosting, azure, suspend, stop
+        case image, command, args, env, workingDir, user, stdin, invocations, run, hosting, azure, suspend, drift
+        case replacement, deletionPolicy, adoption, stop
     }
 
     /// Absent keys take their defaults, so that records written by an older release can be read.
@@ -126,7 +175,11 @@ extension FunctionAppSpec: Codable {
             run: try container.decodeIfPresent(RunPolicy.self, forKey: .run) ?? RunPolicy(),
             hosting: try container.decodeIfPresent(Hosting.self, forKey: .hosting) ?? Hosting(),
             azure: try container.decodeIfPresent(AzureSettings.self, forKey: .azure) ?? AzureSettings(),
-            suspend: try container.decodeIfPresent(Bool.self, forKey: .suspend) ?? false,
+            suspend: try container.decodeIfPresent(SuspensionField.self, forKey: .suspend)?.suspension,
+            drift: try container.decodeIfPresent(DriftPolicy.self, forKey: .drift) ?? .repair,
+            replacement: try container.decodeIfPresent(ReplacementPolicy.self, forKey: .replacement) ?? .never,
+            deletionPolicy: try container.decodeIfPresent(DeletionPolicy.self, forKey: .deletionPolicy) ?? .delete,
+            adoption: try container.decodeIfPresent(AdoptionPolicy.self, forKey: .adoption) ?? .never,
             stop: try container.decodeIfPresent(StopRequest.self, forKey: .stop))
     }
 }

@@ -7,19 +7,24 @@ package struct FunctionAppStatus: Hashable, Sendable {
     /// The newest runs, oldest first; at most `maximumRuns`.
     package var runs: [RunStatus]
     package var nextAction: NextAction?
+    /// The newest findings of drift, oldest first; at most `maximumDriftFindings`.
+    package var driftHistory: [DriftFinding]
 
+    /// Bound of `driftHistory`: a week of daily repairs.
+    package static let maximumDriftFindings = 8
     /// Bound of `runs`: enough to see a pattern, small enough for every reader of the record.
     package static let maximumRuns = 16
 
     package init(
         observedGeneration: Int64 = 0, conditions: [Condition] = [], site: SiteStatus? = nil, runs: [RunStatus] = [],
-        nextAction: NextAction? = nil
+        nextAction: NextAction? = nil, driftHistory: [DriftFinding] = []
     ) {
         self.observedGeneration = observedGeneration
         self.conditions = conditions
         self.site = site
         self.runs = runs
         self.nextAction = nextAction
+        self.driftHistory = driftHistory
     }
 
     package subscript(type: ConditionType) -> Condition? {
@@ -125,6 +130,32 @@ package struct AttemptStatus: Hashable, Sendable, Codable {
     }
 }
 
+/// A time when the site was found to differ from the record.
+package struct DriftFinding: Hashable, Sendable, Codable {
+    package enum Answer: String, Hashable, Sendable, Codable {
+        /// The site was written again.
+        case repaired = "Repaired"
+        /// The record's policy is to tell only.
+        case reported = "Reported"
+        /// Repairs have stopped for a while: another writer undoes them again and again.
+        case suspended = "Suspended"
+    }
+
+    package var foundAt: Instant
+    /// Paths of the fields that differ, such as `siteConfig.linuxFxVersion` or `appSettings.NAME`; sorted.
+    package var fields: [String]
+    /// Who wrote the site last, as far as Azure tells: a tag's writer or the name in the activity; `nil` = not known.
+    package var writer: String?
+    package var answer: Answer
+
+    package init(foundAt: Instant, fields: [String], writer: String? = nil, answer: Answer) {
+        self.foundAt = foundAt
+        self.fields = fields
+        self.writer = writer
+        self.answer = answer
+    }
+}
+
 /// Why the controller does what it does next, or waits.
 package struct NextAction: Hashable, Sendable, Codable {
     /// Name of the rule that decided.
@@ -142,7 +173,7 @@ package struct NextAction: Hashable, Sendable, Codable {
 
 extension FunctionAppStatus: Codable {
     private enum CodingKeys: String, CodingKey {
-        case observedGeneration, conditions, site, runs, nextAction
+        case observedGeneration, conditions, site, runs, nextAction, driftHistory
     }
 
     package init(from decoder: any Decoder) throws {
@@ -152,6 +183,7 @@ extension FunctionAppStatus: Codable {
             conditions: try container.decodeIfPresent([Condition].self, forKey: .conditions) ?? [],
             site: try container.decodeIfPresent(SiteStatus.self, forKey: .site),
             runs: try container.decodeIfPresent([RunStatus].self, forKey: .runs) ?? [],
-            nextAction: try container.decodeIfPresent(NextAction.self, forKey: .nextAction))
+            nextAction: try container.decodeIfPresent(NextAction.self, forKey: .nextAction),
+            driftHistory: try container.decodeIfPresent([DriftFinding].self, forKey: .driftHistory) ?? [])
     }
 }

@@ -70,6 +70,33 @@ enum Migrations {
             // What Azure works on after it took a write: an opaque text, NULL where there is nothing to follow.
             try database.execute(sql: "ALTER TABLE intents ADD COLUMN operation TEXT")
         }
+        migrator.registerMigration("3") { database in
+            try database.execute(
+                sql: """
+                    CREATE TABLE writers (
+                        writer TEXT NOT NULL PRIMARY KEY,
+                        -- NULL: not a life on this store, but accepted.
+                        epoch INTEGER UNIQUE
+                    );
+                    ALTER TABLE store ADD COLUMN freeze BLOB;
+                    CREATE TABLE sightings (
+                        siteName TEXT NOT NULL PRIMARY KEY,
+                        document BLOB NOT NULL
+                    );
+                    CREATE TABLE inventories (
+                        name TEXT NOT NULL,
+                        uid TEXT NOT NULL REFERENCES records (uid),
+                        PRIMARY KEY (name, uid)
+                    );
+                    CREATE INDEX inventoriesByRecord ON inventories (uid);
+                    CREATE TABLE journal (
+                        id INTEGER PRIMARY KEY,
+                        uid TEXT NOT NULL,
+                        document BLOB NOT NULL
+                    );
+                    CREATE INDEX journalByRecord ON journal (uid, id);
+                    """)
+        }
         return migrator
     }
 }

@@ -27,6 +27,35 @@ package protocol RecordStore: Sendable {
 
     func image(_ canonical: String) async throws(StoreError) -> ImageRecord?
 
+    // MARK: lives of the controller
+
+    /// Begins a life: every transaction that names an earlier epoch fails from now on. `writer` is what this life puts
+    /// into the sites' writer tag; it is remembered for good.
+    func beginEpoch(writer: String) async throws(StoreError) -> Epoch
+    /// Writers of all lives that this store has seen, and of those that were accepted.
+    func writers() async throws(StoreError) -> Set<String>
+    /// `nil` = not frozen.
+    func freeze() async throws(StoreError) -> Freeze?
+
+    // MARK: leaks and inventories
+
+    /// Of the last ``Tombstone/lifetime``, in order of uid.
+    func tombstones() async throws(StoreError) -> [Tombstone]
+    /// In order of site names.
+    func sightings() async throws(StoreError) -> [Sighting]
+    /// Names of all inventories that have entries, sorted.
+    func inventories() async throws(StoreError) -> [String]
+    /// In order of creation. Entries go when their records are forgotten, and not before.
+    func inventory(_ name: String) async throws(StoreError) -> [InventoryEntry]
+
+    // MARK: history
+
+    /// Adds to the records' journals and drops what is over their bound. Wakes nobody and moves no revision; entries of
+    /// forgotten records are dropped.
+    func append(_ entries: [JournalEntry]) async throws(StoreError)
+    /// The newest entries, oldest first.
+    func journal(of uid: UID, limit: Int) async throws(StoreError) -> [JournalEntry]
+
     /// Told after each commit.
     var changes: ChangeHub { get }
 }
@@ -127,6 +156,16 @@ package struct Transaction: Hashable, Sendable {
         /// Removes the record and all that belongs to it, and leaves a tombstone if it had a site.
         case forget(UID, siteName: String?, at: Instant)
         case putImage(ImageRecord)
+        /// Takes the place of an earlier sighting of that site.
+        case keepSighting(Sighting)
+        case dropSighting(siteName: String)
+        /// Does nothing if the record stands there already. Fails with `notFound` without the record.
+        case addToInventory(String, UID)
+        case setFreeze(Freeze?)
+        /// Sites that were written by this writer count as ours from now on.
+        case acceptWriter(String)
+        /// The store's revision is at least this one afterwards.
+        case raiseRevision(to: Revision)
     }
 
     /// Who commits: the controller is not woken by its own commits.
@@ -135,10 +174,13 @@ package struct Transaction: Hashable, Sendable {
     }
 
     package let origin: Origin
+    /// Fails with `fenced` unless this is the newest epoch; `nil` = whoever comes, for users.
+    package var epoch: Epoch?
     package var operations: [Operation]
 
-    package init(origin: Origin, _ operations: [Operation]) {
+    package init(origin: Origin, epoch: Epoch? = nil, _ operations: [Operation]) {
         self.origin = origin
+        self.epoch = epoch
         self.operations = operations
     }
 }
@@ -154,6 +196,8 @@ package struct StoreError: Error, Hashable, Sendable, CustomStringConvertible {
         case compacted(Revision)
         /// The state directory is used by another process.
         case inUse
+        /// A later life of the controller has begun on this store; this one may do nothing any more.
+        case fenced(newest: Epoch)
         /// The calling task was cancelled; nothing was written.
         case cancelled
         /// The disk or the database refused; nothing was written.
@@ -178,6 +222,7 @@ package struct StoreError: Error, Hashable, Sendable, CustomStringConvertible {
             case .nameTaken(let name, let uid): "the name \(name) is used by \(uid)"
             case .attemptOpen: "an attempt of this record is open"
             case .compacted(let oldest): "changes before revision \(oldest) are forgotten"
+            case .fenced(let newest): "another controller works on this store (epoch \(newest.number))"
             case .inUse: "the state directory is in use by another process"
             case .cancelled: "cancelled"
             case .unavailable: "the store cannot be read or written"

@@ -53,6 +53,7 @@ package final class SQLiteStore: RecordStore {
         do {
             committed = try await pool.write { database in
                 var write = try StoreWrite(database: database)
+                try write.check(transaction.epoch)
                 for operation in transaction.operations { try write.apply(operation) }
                 try write.finish()
                 return (write.revision, write.touched.sorted())
@@ -169,6 +170,110 @@ package final class SQLiteStore: RecordStore {
                 ImageRecord(
                     canonical: canonical, digest: row["digest"], pulledAt: Instant(nanoseconds: row["pulledAt"]))
             }
+        }
+    }
+
+    // MARK: lives of the controller
+
+    package func beginEpoch(writer: String) async throws(StoreError) -> Epoch {
+        try await write { database in
+            let newest = try Int64.fetchOne(database, sql: "SELECT max(epoch) FROM writers") ?? 0
+            try database.execute(
+                sql: "INSERT OR REPLACE INTO writers (writer, epoch) VALUES (?, ?)", arguments: [writer, newest + 1])
+            return Epoch(newest + 1)
+        }
+    }
+
+    package func writers() async throws(StoreError) -> Set<String> {
+        try await read { try String.fetchSet($0, sql: "SELECT writer FROM writers") }
+    }
+
+    package func freeze() async throws(StoreError) -> Freeze? {
+        try await read { database in
+            try Data.fetchOne(database, sql: "SELECT freeze FROM store WHERE freeze IS NOT NULL").map {
+                try JSONDecoder().decode(Freeze.self, from: $0)
+            }
+        }
+    }
+
+    // MARK: leaks and inventories
+
+    package func tombstones() async throws(StoreError) -> [Tombstone] {
+        try await read { database in
+            try Row.fetchAll(database, sql: "SELECT * FROM tombstones ORDER BY uid").compactMap { row in
+                UID(row["uid"] as String).map { uid in
+                    Tombstone(
+                        uid: uid, siteName: row["siteName"], forgottenAt: Instant(nanoseconds: row["forgottenAt"]))
+                }
+            }
+        }
+    }
+
+    package func sightings() async throws(StoreError) -> [Sighting] {
+        try await read { database in
+            try Data.fetchAll(database, sql: "SELECT document FROM sightings ORDER BY siteName").map {
+                try JSONDecoder().decode(Sighting.self, from: $0)
+            }
+        }
+    }
+
+    package func inventories() async throws(StoreError) -> [String] {
+        try await read { try String.fetchAll($0, sql: "SELECT DISTINCT name FROM inventories ORDER BY name") }
+    }
+
+    package func inventory(_ name: String) async throws(StoreError) -> [InventoryEntry] {
+        try await read { database in
+            try Row.fetchAll(
+                database,
+                sql: """
+                    SELECT revision, document FROM records JOIN inventories USING (uid) WHERE inventories.name = ?
+                    ORDER BY createdRevision
+                    """, arguments: [name]
+            ).map { row in
+                let record = try RecordRow.decode(row)
+                return InventoryEntry(
+                    uid: record.uid, name: record.metadata.name, isBeingDeleted: record.isBeingDeleted)
+            }
+        }
+    }
+
+    // MARK: history
+
+    package func append(_ entries: [JournalEntry]) async throws(StoreError) {
+        try await write { database in
+            for entry in entries {
+                try database.cachedStatement(
+                    sql: """
+                        INSERT INTO journal (uid, document)
+                        SELECT ?1, ?2 WHERE EXISTS (SELECT 1 FROM records WHERE uid = ?1)
+                        """
+                ).execute(arguments: [entry.uid.text, try JSONEncoder().encode(entry)])
+            }
+            for uid in Set(entries.map(\.uid)).sorted() {
+                try database.cachedStatement(
+                    sql: """
+                        DELETE FROM journal WHERE uid = ?1 AND id <= (
+                            SELECT id FROM journal WHERE uid = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)
+                        """
+                ).execute(arguments: [uid.text, JournalEntry.maximumPerRecord])
+            }
+        }
+    }
+
+    package func journal(of uid: UID, limit: Int) async throws(StoreError) -> [JournalEntry] {
+        try await read { database in
+            try Data.fetchAll(
+                database, sql: "SELECT document FROM journal WHERE uid = ? ORDER BY id DESC LIMIT ?",
+                arguments: [uid.text, limit]
+            ).reversed().map { try JSONDecoder().decode(JournalEntry.self, from: $0) }
+        }
+    }
+
+    private func write<T: Sendable>(_ body: @escaping @Sendable (Database) throws -> T) async throws(StoreError) -> T {
+        do {
+            return try await pool.write(body)
+        } catch {
+            throw StoreError(translating: error)
         }
     }
 

@@ -4,13 +4,20 @@ import GRDB
 /// One transaction being applied: carries out operations and remembers which records' documents it wrote.
 struct StoreWrite {
     let database: Database
-    let revision: Revision
+    private(set) var revision: Revision
     private(set) var touched: Set<UID> = []
 
     init(database: Database) throws {
         self.database = database
         let current = try Int64.fetchOne(database.cachedStatement(sql: "SELECT revision FROM store")) ?? 0
         revision = Revision(current + 1)
+    }
+
+    /// - Throws: `fenced`.
+    func check(_ epoch: Epoch?) throws {
+        guard let epoch else { return }
+        let newest = try Int64.fetchOne(database.cachedStatement(sql: "SELECT max(epoch) FROM writers")) ?? 0
+        if newest != epoch.number { throw StoreError(.fenced(newest: Epoch(newest))) }
     }
 
     mutating func apply(_ operation: Transaction.Operation) throws {
@@ -44,6 +51,19 @@ struct StoreWrite {
             try execute(
                 "INSERT OR REPLACE INTO images (canonical, digest, pulledAt) VALUES (?, ?, ?)",
                 [image.canonical, image.digest, image.pulledAt.nanoseconds])
+        case .keepSighting(let sighting):
+            try execute(
+                "INSERT OR REPLACE INTO sightings (siteName, document) VALUES (?, ?)",
+                [sighting.siteName, try JSONEncoder().encode(sighting)])
+        case .dropSighting(let siteName): try execute("DELETE FROM sightings WHERE siteName = ?", [siteName])
+        case .addToInventory(let name, let uid):
+            guard try RecordRow.fetch(database, uid: uid) != nil else { throw StoreError(.notFound(uid)) }
+            try execute("INSERT OR IGNORE INTO inventories (name, uid) VALUES (?, ?)", [name, uid.text])
+        case .setFreeze(let freeze):
+            try execute("UPDATE store SET freeze = ?", [try freeze.map { try JSONEncoder().encode($0) }])
+        case .acceptWriter(let writer):
+            try execute("INSERT OR IGNORE INTO writers (writer, epoch) VALUES (?, NULL)", [writer])
+        case .raiseRevision(let wanted): revision = max(revision, wanted)
         }
     }
 
@@ -111,6 +131,8 @@ struct StoreWrite {
         guard let record = try RecordRow.fetch(database, uid: uid) else { throw StoreError(.notFound(uid)) }
         try execute("DELETE FROM attempts WHERE uid = ?", [uid.text])
         try execute("DELETE FROM intents WHERE uid = ?", [uid.text])
+        try execute("DELETE FROM inventories WHERE uid = ?", [uid.text])
+        try execute("DELETE FROM journal WHERE uid = ?", [uid.text])
         try execute("DELETE FROM records WHERE uid = ?", [uid.text])
         try execute(
             "INSERT INTO deletions (revision, uid, document) VALUES (?, ?, ?)",
