@@ -2,15 +2,13 @@ package import AgentLink
 package import DesiredState
 package import Logging
 import NIOConcurrencyHelpers
-import NIOCore
-import NIOPosix
 import ServiceLifecycle
 
 /// The controller's life in the daemon: feeds the machine with what happens, and carries out what it asks for. Lock, step, unlock, run.
 package final class ControllerService: Service {
     private struct State {
         var machine: ControllerMachine
-        var timer: Scheduled<Void>?
+        var cancelTimer: (@Sendable () -> Void)?
     }
 
     private let store: any RecordStore
@@ -21,11 +19,11 @@ package final class ControllerService: Service {
     private let state: NIOLockedValueBox<State>
     private let effects: AsyncStream<ControllerEffect>
     private let continuation: AsyncStream<ControllerEffect>.Continuation
-    private let eventLoop: any EventLoop
+    private let timers: TimerSource
 
     package init(
         store: any RecordStore, performer: CallPerformer, output: OutputStore, designer: SiteDesigner, seed: UInt64,
-        clock: @escaping @Sendable () -> Instant, logger: Logger
+        clock: @escaping @Sendable () -> Instant, timers: TimerSource = .system, logger: Logger
     ) {
         self.store = store
         self.performer = performer
@@ -35,7 +33,7 @@ package final class ControllerService: Service {
         state = NIOLockedValueBox(State(machine: ControllerMachine(designer: designer, seed: seed)))
         // Unbounded: the machine itself bounds what it asks for, and nothing it asks for may be dropped.
         (effects, continuation) = AsyncStream.makeStream(of: ControllerEffect.self)
-        eventLoop = MultiThreadedEventLoopGroup.singleton.next()
+        self.timers = timers
     }
 
     /// The sites were seen once since the start.
@@ -43,24 +41,32 @@ package final class ControllerService: Service {
         state.withLockedValue { $0.machine.hasObservedAzure }
     }
 
+    /// How often each rule has decided in this life.
+    package var decisions: [RuleName: Int] {
+        state.withLockedValue { $0.machine.decisions }
+    }
+
     /// Ends on graceful shutdown; calls in flight are cancelled, and what they did is found out by the next life.
     package func run() async throws {
-        try await cancelWhenGracefulShutdown {
-            let userChanges = self.store.changes.subscribeToUserChanges()
-            self.step(.started(try await self.store.allUIDs()))
-            await withDiscardingTaskGroup { group in
-                group.addTask {
-                    for await uids in userChanges {
-                        for uid in uids { self.step(.changed(uid)) }
-                    }
+        try await cancelWhenGracefulShutdown { try await self.live() }
+    }
+
+    /// The life itself. Ends when its task is cancelled, as `run` does on graceful shutdown.
+    package func live() async throws {
+        defer { state.withLockedValue { $0.cancelTimer?() } }
+        let userChanges = store.changes.subscribeToUserChanges()
+        step(.started(try await store.allUIDs()))
+        await withDiscardingTaskGroup { group in
+            group.addTask {
+                for await uids in userChanges {
+                    for uid in uids { self.step(.changed(uid)) }
                 }
-                for await effect in self.effects {
-                    group.addTask { await self.perform(effect) }
-                }
-                group.cancelAll()
             }
+            for await effect in self.effects {
+                group.addTask { await self.perform(effect) }
+            }
+            group.cancelAll()
         }
-        state.withLockedValue { $0.timer?.cancel() }
     }
 
     private func step(_ event: ControllerEvent) {
@@ -77,12 +83,13 @@ package final class ControllerService: Service {
     }
 
     private func setTimer(_ state: inout State, at instant: Instant) {
-        state.timer?.cancel()
-        let delay = max(instant - clock(), .zero)
-        state.timer = eventLoop.scheduleTask(in: .nanoseconds(delay.wholeNanoseconds)) { self.step(.timerFired) }
+        state.cancelTimer?()
+        state.cancelTimer = timers.after(max(instant - clock(), .zero)) { self.step(.timerFired) }
     }
 
     private func perform(_ effect: ControllerEffect) async {
+        // Once the life is over nothing more begins, not even with the logs.
+        if Task.isCancelled { return }
         switch effect {
         case .load(let uid):
             do throws(StoreError) {

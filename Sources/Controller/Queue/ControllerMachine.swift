@@ -22,6 +22,8 @@ package struct ControllerMachine {
     private var nextListAt: Instant?
     private var generator: SplitMix64
     private let designer: SiteDesigner
+    /// How often each rule has decided.
+    package private(set) var decisions: [RuleName: Int] = [:]
 
     package init(designer: SiteDesigner, seed: UInt64) {
         self.designer = designer
@@ -100,6 +102,7 @@ package struct ControllerMachine {
         state.memory.notice(stored, designer: designer)
         let input = state.memory.input(stored, now: now, isListPending: isListPending)
         let plan = plan(input)
+        decisions[plan.rule, default: 0] += 1
         let steps = PlanSteps(plan, stored: stored, site: input.site, designer: designer, now: now)
         state.nextLook = nil
         if case .at(let instant) = plan.nextLook {
