@@ -9,12 +9,15 @@ package final class ControllerService: Service {
     private struct State {
         var machine: ControllerMachine
         var cancelTimer: (@Sendable () -> Void)?
+        /// Why this life is over: nothing is called any more.
+        var end: StoreError?
     }
 
     private let store: any RecordStore
     private let performer: CallPerformer
     private let output: OutputStore
-    private let clock: @Sendable () -> Instant
+    private let designer: SiteDesigner
+    private let clock: @Sendable () -> Moment
     private let logger: Logger
     private let state: NIOLockedValueBox<State>
     private let effects: AsyncStream<ControllerEffect>
@@ -23,11 +26,12 @@ package final class ControllerService: Service {
 
     package init(
         store: any RecordStore, performer: CallPerformer, output: OutputStore, designer: SiteDesigner, seed: UInt64,
-        clock: @escaping @Sendable () -> Instant, timers: TimerSource = .system, logger: Logger
+        clock: @escaping @Sendable () -> Moment, timers: TimerSource = .system, logger: Logger
     ) {
         self.store = store
         self.performer = performer
         self.output = output
+        self.designer = designer
         self.clock = clock
         self.logger = logger
         state = NIOLockedValueBox(State(machine: ControllerMachine(designer: designer, seed: seed)))
@@ -46,7 +50,14 @@ package final class ControllerService: Service {
         state.withLockedValue { $0.machine.decisions }
     }
 
+    /// The store's freeze has changed: told by who has committed it.
+    package func freezeChanged(_ freeze: Freeze?) {
+        step(.freezeChanged(freeze))
+    }
+
     /// Ends on graceful shutdown; calls in flight are cancelled, and what they did is found out by the next life.
+    ///
+    /// - Throws: ``StoreError`` `fenced` once another controller has begun a life on this store.
     package func run() async throws {
         try await cancelWhenGracefulShutdown { try await self.live() }
     }
@@ -55,7 +66,9 @@ package final class ControllerService: Service {
     package func live() async throws {
         defer { state.withLockedValue { $0.cancelTimer?() } }
         let userChanges = store.changes.subscribeToUserChanges()
-        step(.started(try await store.allUIDs()))
+        let epoch = try await store.beginEpoch(writer: designer.writer)
+        let freeze = try await store.freeze()
+        step(.started(try await store.allUIDs(), epoch: epoch, freeze: freeze))
         await withDiscardingTaskGroup { group in
             group.addTask {
                 for await uids in userChanges {
@@ -67,16 +80,19 @@ package final class ControllerService: Service {
             }
             group.cancelAll()
         }
+        if let end = state.withLockedValue({ $0.end }) { throw end }
     }
 
     private func step(_ event: ControllerEvent) {
         state.withLockedValue { state in
             for effect in state.machine.handle(event, now: clock()) {
                 // Under the lock, so that effects leave in the order in which they were decided.
-                if case .setTimer(let instant) = effect {
-                    setTimer(&state, at: instant)
-                } else {
-                    continuation.yield(effect)
+                switch effect {
+                case .setTimer(let instant): setTimer(&state, at: instant)
+                case .end(let error):
+                    state.end = error
+                    continuation.finish()
+                default: continuation.yield(effect)
                 }
             }
         }
@@ -84,12 +100,12 @@ package final class ControllerService: Service {
 
     private func setTimer(_ state: inout State, at instant: Instant) {
         state.cancelTimer?()
-        state.cancelTimer = timers.after(max(instant - clock(), .zero)) { self.step(.timerFired) }
+        state.cancelTimer = timers.after(max(instant - clock().steady, .zero)) { self.step(.timerFired) }
     }
 
     private func perform(_ effect: ControllerEffect) async {
         // Once the life is over nothing more begins, not even with the logs.
-        if Task.isCancelled { return }
+        if Task.isCancelled || state.withLockedValue({ $0.end != nil }) { return }
         switch effect {
         case .load(let uid):
             do throws(StoreError) {
@@ -115,7 +131,7 @@ package final class ControllerService: Service {
             } catch {
                 logger.warning("output was not removed", metadata: ["key": "\(uid.short)", "reason": "\(error)"])
             }
-        case .setTimer: return  // set where it was decided
+        case .setTimer, .end: return  // dealt with where they were decided
         case .report(let uid, let facts, let message):
             logger.error(
                 "the store failed",
