@@ -22,6 +22,8 @@ package struct ControllerMachine {
     private var nextListAt: Instant?
     private var generator: SplitMix64
     private let designer: SiteDesigner
+    /// How often each rule has decided.
+    package private(set) var decisions: [RuleName: Int] = [:]
     /// Carried by every transaction; `nil` before the start.
     private var epoch: Epoch?
     private var freeze: Freeze?
@@ -114,6 +116,7 @@ package struct ControllerMachine {
         state.memory.notice(stored, designer: designer)
         let input = state.memory.input(stored, now: now, isListPending: isListPending, freeze: freeze)
         let plan = plan(input)
+        decisions[plan.rule, default: 0] += 1
         let steps = PlanSteps(plan, stored: stored, site: input.site, designer: designer, epoch: epoch, now: now.wall)
         state.nextLook = nil
         if case .at(let instant) = plan.nextLook {
