@@ -28,40 +28,78 @@ package struct RecordsClient: Sendable {
         self.socketPath = socketPath
     }
 
-    package func list() async throws(RecordsClientError) -> RecordsSnapshot {
-        let reply = try await reply(.GET, RecordsClient.path)
-        let list = try decode(ListBody.self, from: reply.body)
-        return RecordsSnapshot(revision: list.metadata.resourceVersion, records: list.items)
+    /// All records that are selected, read page by page. Begins anew when the list expires on the way.
+    package func list(_ selection: Selection = .all) async throws(RecordsClientError) -> RecordsSnapshot {
+        for _ in 0..<RecordsClient.listAttempts {
+            do throws(RecordsClientError) {
+                return try await pages(selection)
+            } catch {
+                guard error.code == .expired else { throw error }
+            }
+        }
+        throw RecordsClientError(.expired, "the list expires faster than it can be read; try again")
     }
+
+    private func pages(_ selection: Selection) async throws(RecordsClientError) -> RecordsSnapshot {
+        var records: [FunctionApp] = []
+        var next = ""
+        while true {
+            let query =
+                selection.query + ["limit=\(RecordsClient.pageSize)"] + (next.isEmpty ? [] : ["continue=\(next)"])
+            let reply = try await reply(.GET, RecordsClient.path + "?" + query.joined(separator: "&"))
+            let list = try decode(ListBody.self, from: reply.body)
+            records += list.items
+            next = list.metadata.continue ?? ""
+            if next.isEmpty { return RecordsSnapshot(revision: list.metadata.resourceVersion, records: records) }
+        }
+    }
+
+    /// Some 2 MiB of JSON.
+    private static let pageSize = 500
+    /// A list expires only when a thousand records are forgotten while it is read.
+    private static let listAttempts = 4
 
     package func get(_ name: String) async throws(RecordsClientError) -> FunctionApp {
         try decode(FunctionApp.self, from: try await reply(.GET, try path(of: name)).body)
     }
 
-    /// Creates or changes the record, or leaves it when it is as the manifest says.
-    package func apply(_ manifest: Manifest) async throws(RecordsClientError) -> (ApplyOutcome, FunctionApp) {
+    /// Creates or changes the record, or leaves it when it is as the manifest says. With an inventory the record stands in it from then on.
+    package func apply(
+        _ manifest: Manifest, inventory: String? = nil
+    ) async throws(RecordsClientError) -> (ApplyOutcome, FunctionApp) {
         let body: Data
         do {
             body = try JSONEncoder().encode(ManifestBody(manifest))
         } catch {
             throw RecordsClientError(.invalid, "the manifest cannot be written as JSON: \(error)")
         }
-        let reply = try await reply(
-            .PUT, try path(of: manifest.name.text), body: ByteBuffer(data: body), type: "application/json")
+        let query = inventory.map { "?inventory=" + RecordsClient.escaped($0) } ?? ""
+        return try outcome(
+            try await reply(
+                .PUT, try path(of: manifest.name.text) + query, body: ByteBuffer(data: body), type: "application/json"))
+    }
+
+    func outcome(_ reply: Reply) throws(RecordsClientError) -> (ApplyOutcome, FunctionApp) {
         guard let outcome = reply.headers.first(name: "skls-result").flatMap(ApplyOutcome.init) else {
             throw RecordsClientError(.badReply, "the daemon did not say what it did")
         }
         return (outcome, try decode(FunctionApp.self, from: reply.body))
     }
 
-    /// Returns when the deletion is durable; the record goes later, which `watch` tells.
-    package func delete(_ name: String) async throws(RecordsClientError) -> FunctionApp {
-        try decode(FunctionApp.self, from: try await reply(.DELETE, try path(of: name)).body)
+    /// Returns when the deletion is durable; the record goes later, which `watch` tells. Fails with `conflict` when the record is not the one with
+    /// this uid, or stands in another inventory than this one.
+    package func delete(
+        _ name: String, uid: UID? = nil, inventory: String? = nil
+    ) async throws(RecordsClientError) -> FunctionApp {
+        let query = [uid.map { "uid=\($0)" }, inventory.map { "inventory=" + RecordsClient.escaped($0) }]
+            .compactMap { $0 }.joined(separator: "&")
+        let path = try path(of: name) + (query.isEmpty ? "" : "?" + query)
+        return try decode(FunctionApp.self, from: try await reply(.DELETE, path).body)
     }
 
     /// What exists, then every change. Goes on by itself after a lost connection and a restart of the daemon.
-    package func watch() -> RecordsWatch {
-        RecordsWatch(client: self)
+    package func watch(_ selection: Selection = .all) -> RecordsWatch {
+        RecordsWatch(client: self, selection: selection)
     }
 
     /// The output of all runs, or of one. With `follow` also what comes until the open run ends.
@@ -83,7 +121,7 @@ package struct RecordsClient: Sendable {
         let body: ByteBuffer
     }
 
-    private func path(of name: String) throws(RecordsClientError) -> String {
+    func path(of name: String) throws(RecordsClientError) -> String {
         guard RecordName(name) != nil else {
             throw RecordsClientError(.notFound, "\"\(name)\" is no name of a record")
         }
@@ -91,8 +129,11 @@ package struct RecordsClient: Sendable {
     }
 
     /// Opens a watch that starts at a revision.
-    func watchBody(from revision: Revision) async throws(RecordsClientError) -> HTTPClientResponse.Body {
-        try await stream(RecordsClient.path + "?watch=1&resourceVersion=\(revision)")
+    func watchBody(
+        from revision: Revision, _ selection: Selection
+    ) async throws(RecordsClientError) -> HTTPClientResponse.Body {
+        let query = selection.query + ["watch=1", "resourceVersion=\(revision)"]
+        return try await stream(RecordsClient.path + "?" + query.joined(separator: "&"))
     }
 
     private func stream(_ path: String) async throws(RecordsClientError) -> HTTPClientResponse.Body {
@@ -103,7 +144,7 @@ package struct RecordsClient: Sendable {
         return response.body
     }
 
-    private func reply(
+    func reply(
         _ method: HTTPMethod, _ path: String, body: ByteBuffer? = nil, type: String? = nil
     ) async throws(RecordsClientError) -> Reply {
         var request = request(method, path)
@@ -118,13 +159,18 @@ package struct RecordsClient: Sendable {
     }
 
     private func request(_ method: HTTPMethod, _ path: String) -> HTTPClientRequest {
-        let unreserved = CharacterSet.alphanumerics.union(CharacterSet(charactersIn: "-._~"))
-        // The set leaves nothing that cannot be encoded.
-        let host = socketPath.addingPercentEncoding(withAllowedCharacters: unreserved) ?? socketPath
-        var request = HTTPClientRequest(url: "http+unix://\(host)\(path)")
+        var request = HTTPClientRequest(url: "http+unix://\(RecordsClient.escaped(socketPath))\(path)")
         request.method = method
         request.headers.add(name: "host", value: "localhost")
         return request
+    }
+
+    static func escaped(_ text: String) -> String {
+        // ASCII only: other letters are escaped byte by byte.
+        let unreserved = CharacterSet(
+            charactersIn: "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
+        // The set leaves nothing that cannot be encoded.
+        return text.addingPercentEncoding(withAllowedCharacters: unreserved) ?? text
     }
 
     private func execute(
@@ -145,7 +191,7 @@ package struct RecordsClient: Sendable {
         }
     }
 
-    private func decode<Value: Decodable>(
+    func decode<Value: Decodable>(
         _ type: Value.Type, from body: ByteBuffer
     ) throws(RecordsClientError) -> Value {
         do {
@@ -166,9 +212,29 @@ package struct RecordsSnapshot: Hashable, Sendable {
     package let records: [FunctionApp]
 }
 
+/// Which records are meant; kubectl's selectors, whose faults the daemon tells.
+package struct Selection: Hashable, Sendable {
+    package var labels: String
+    package var fields: String
+
+    package static let all = Selection(labels: "", fields: "")
+
+    package init(labels: String, fields: String) {
+        self.labels = labels
+        self.fields = fields
+    }
+
+    var query: [String] {
+        [("labelSelector", labels), ("fieldSelector", fields)].filter { !$0.1.isEmpty }.map {
+            $0.0 + "=" + RecordsClient.escaped($0.1)
+        }
+    }
+}
+
 private struct ListBody: Decodable {
     struct Metadata: Decodable {
         let resourceVersion: Revision
+        let `continue`: String?
     }
     let metadata: Metadata
     let items: [FunctionApp]

@@ -8,6 +8,7 @@ package enum RecordsEvent: Hashable, Sendable {
     /// Everything that exists; what is not in it is gone. The first event, and again whenever changes were missed.
     case snapshot([FunctionApp])
     case changed(FunctionApp)
+    /// Gone, or selected no longer.
     case deleted(FunctionApp)
 }
 
@@ -19,13 +20,15 @@ package struct RecordsWatch: AsyncSequence, Sendable {
     package typealias Element = RecordsEvent
 
     let client: RecordsClient
+    let selection: Selection
 
     package func makeAsyncIterator() -> Iterator {
-        Iterator(client: client)
+        Iterator(client: client, selection: selection)
     }
 
     package struct Iterator: AsyncIteratorProtocol {
         private let client: RecordsClient
+        private let selection: Selection
         private var revision: Revision?
         private var lines: LineReader?
         private var failures = 0
@@ -33,15 +36,16 @@ package struct RecordsWatch: AsyncSequence, Sendable {
         /// A restarting daemon is back within a second; more patience costs nothing.
         private static let longestPause: Duration = .seconds(2)
 
-        init(client: RecordsClient) {
+        init(client: RecordsClient, selection: Selection) {
             self.client = client
+            self.selection = selection
         }
 
         package mutating func next() async throws -> RecordsEvent? {
             while true {
                 guard let reached = revision else { return try await snapshot() }
                 do throws(RecordsClientError) {
-                    if lines == nil { lines = LineReader(body: try await client.watchBody(from: reached)) }
+                    if lines == nil { lines = LineReader(body: try await client.watchBody(from: reached, selection)) }
                     guard let line = try await lines?.next() else {
                         throw RecordsClientError(.unreachable, "the connection ended")
                     }
@@ -57,7 +61,7 @@ package struct RecordsWatch: AsyncSequence, Sendable {
         private mutating func snapshot() async throws -> RecordsEvent {
             while true {
                 do throws(RecordsClientError) {
-                    let list = try await client.list()
+                    let list = try await client.list(selection)
                     revision = list.revision
                     return .snapshot(list.records)
                 } catch {

@@ -24,17 +24,24 @@ package enum TerminalText {
 
     /// Columns of the same width, two spaces apart, without spaces at the ends of lines. Values are escaped.
     package static func table(_ rows: [[String]]) -> String {
+        var widths: [Int] = []
+        return table(rows, widths: &widths)
+    }
+
+    /// More lines of a table whose columns are at least as wide as `widths`, which grow with the values.
+    static func table(_ rows: [[String]], widths: inout [Int]) -> String {
         let rows = rows.map { $0.map(escaped) }
-        let columns = rows.map(\.count).max() ?? 0
-        let widths = (0..<columns).map { column in
-            rows.compactMap { column < $0.count ? $0[column].count : nil }.max() ?? 0
+        for (column, value) in rows.flatMap({ $0.enumerated() }) {
+            while widths.count <= column { widths.append(0) }
+            widths[column] = max(widths[column], value.count)
         }
+        let columns = widths
         return rows.map { row in
             var line = ""
             for (column, value) in row.enumerated() {
                 line +=
                     column == row.count - 1
-                    ? value : value + String(repeating: " ", count: widths[column] - value.count + 2)
+                    ? value : value + String(repeating: " ", count: columns[column] - value.count + 2)
             }
             return line + "\n"
         }.joined()

@@ -24,6 +24,7 @@ struct Delete: AsyncParsableCommand {
     @Option(help: ArgumentHelp("How long to wait.", valueName: "time"))
     var timeout = TimeoutArgument.fiveMinutes
 
+    @OptionGroup var report: ReportOptions
     @OptionGroup var hostOptions: HostOptions
 
     func run() async throws {
@@ -34,12 +35,13 @@ struct Delete: AsyncParsableCommand {
             let record = try await client.delete(name)
             uids.append(record.uid)
             namesByUID[record.uid.text] = name
-            if !wait { Output.result("functionapp/\(name) is being deleted\n") }
+            if !wait { report.print(name, "is being deleted") }
         }
         guard wait else { return }
         let labels = namesByUID
+        let report = report
         try await client.waitUntilGone(uids, timeout: timeout.duration) { uid in
-            Output.result("functionapp/\(labels[uid] ?? uid) deleted\n")
+            report.print(labels[uid] ?? uid, "deleted")
         }
     }
 }

@@ -7,54 +7,105 @@ import Yams
 struct Get: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Show records.",
-        discussion: "Without names all records are shown. The output of -o yaml can be applied again.")
+        discussion: """
+            Without names all records are shown, or those that are selected. The output of -o yaml can be applied again.
+
+            Label selectors are kubectl's: a=b,c!=d,e in (x,y),!f. Fields are metadata.name, metadata.uid, spec.image, \
+            status.site.name, and conditions, such as Ready=True,Failed!=True.
+
+            With --watch every change is printed until the command is interrupted, also over restarts of the daemon; \
+            -o json and -o yaml then print one document for each change.
+            """)
 
     enum Format: String, ExpressibleByArgument, CaseIterable {
-        case table, json, yaml, name
+        case table, wide, json, yaml, name
     }
 
     @Argument(help: ArgumentHelp("Names of records.", valueName: "name"))
     var names: [String] = []
 
-    @Option(name: .shortAndLong, help: "How to print them.")
+    @Option(name: [.short, .long, .customLong("format")], help: "How to print them.")
     var output: Format = .table
+
+    @OptionGroup var selectors: SelectorOptions
+
+    @Flag(name: [.short, .long], help: "Go on and print changes.")
+    var watch = false
 
     @OptionGroup var hostOptions: HostOptions
 
+    func validate() throws {
+        if !names.isEmpty, selectors.selection != .all {
+            throw ValidationError("give names or selectors, not both")
+        }
+        if watch, names.count > 1 { throw ValidationError("--watch takes one name, or selectors") }
+    }
+
     func run() async throws {
         let client = try hostOptions.client()
+        guard !watch else { return try await follow(client) }
         var records: [FunctionApp] = []
         if names.isEmpty {
-            records = try await client.list().records
+            records = try await client.list(selectors.selection).records
         } else {
             for name in names { records.append(try await client.get(name)) }
         }
         switch output {
-        case .table:
+        case .table, .wide:
             guard !records.isEmpty else {
                 Output.note("No records found.")
                 return
             }
-            Output.result(TerminalText.table(RecordTable.rows(of: records, now: .now)))
+            Output.result(TerminalText.table(RecordTable.rows(of: records, now: .now, isWide: output == .wide)))
         case .json: Output.result(try json(records))
-        case .yaml:
-            let encoder = YAMLEncoder()
-            encoder.options.sortKeys = true
-            Output.result(try records.map { try encoder.encode($0) }.joined(separator: "---\n"))
+        case .yaml: Output.result(try records.map(yaml).joined(separator: "---\n"))
         case .name: Output.result(records.map { "functionapp/\($0.metadata.name)\n" }.joined())
         }
     }
 
+    private func follow(_ client: RecordsClient) async throws {
+        var selection = selectors.selection
+        if let name = names.first {
+            _ = try await client.get(name)
+            selection.fields = "metadata.name=\(name)"
+        }
+        var table = RecordTableWatch(isWide: output == .wide)
+        for try await event in client.watch(selection) {
+            switch output {
+            case .table, .wide: Output.result(table.lines(event, now: .now))
+            case .json:
+                for change in table.news(event) { Output.result(try JSONText.line(change.record)) }
+            case .yaml:
+                for change in table.news(event) { Output.result("---\n" + (try yaml(change.record))) }
+            case .name:
+                for change in table.news(event) { Output.result("functionapp/\(change.record.metadata.name)\n") }
+            }
+        }
+    }
+
+    private func yaml(_ record: FunctionApp) throws -> String {
+        let encoder = YAMLEncoder()
+        encoder.options.sortKeys = true
+        return try encoder.encode(record)
+    }
+
     /// One record that was asked for by name is printed as it is, everything else as a list.
     private func json(_ records: [FunctionApp]) throws -> String {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        if names.count == 1, let record = records.first {
-            return String(decoding: try encoder.encode(record), as: UTF8.self) + "\n"
-        }
-        let list = RecordListDocument(items: records)
-        return String(decoding: try encoder.encode(list), as: UTF8.self) + "\n"
+        if names.count == 1, let record = records.first { return try JSONText.pretty(record) }
+        return try JSONText.pretty(RecordListDocument(items: records))
     }
+}
+
+struct SelectorOptions: ParsableArguments {
+    @Option(
+        name: [.customShort("l"), .long],
+        help: ArgumentHelp("Only records with such labels, as in a=b,c!=d,e in (x,y),!f.", valueName: "labels"))
+    var selector = ""
+
+    @Option(help: ArgumentHelp("Only records with such fields, as in Ready=True.", valueName: "fields"))
+    var fieldSelector = ""
+
+    var selection: Selection { Selection(labels: selector, fields: fieldSelector) }
 }
 
 private struct RecordListDocument: Encodable {

@@ -1,6 +1,7 @@
 import ArgumentParser
+import DesiredState
 
-/// A time span as people write it: `30s`, `5m`, `1h`, `1h30m`, `500ms`.
+/// A time span as people write it: `30s`, `5m`, `1h`, `1h30m`, `2d`, `500ms`.
 struct TimeoutArgument: ExpressibleByArgument, CustomStringConvertible {
     let duration: Duration
     let description: String
@@ -14,26 +15,8 @@ struct TimeoutArgument: ExpressibleByArgument, CustomStringConvertible {
     }
 
     init?(argument: String) {
-        var rest = argument[...]
-        var total = Duration.zero
-        guard !rest.isEmpty else { return nil }
-        while !rest.isEmpty {
-            let digits = rest.prefix { $0.isASCII && $0.isNumber }
-            rest = rest.dropFirst(digits.count)
-            let unit = rest.prefix { $0.isLetter }
-            rest = rest.dropFirst(unit.count)
-            // A year of milliseconds is far below what overflows.
-            guard digits.count <= 11, let number = Int64(digits) else { return nil }
-            switch unit {
-            case "ms": total += .milliseconds(number)
-            case "s": total += .seconds(number)
-            case "m": total += .seconds(number * 60)
-            case "h": total += .seconds(number * 3600)
-            default: return nil
-            }
-        }
-        duration = total
-        description = argument
+        guard let duration = Duration(spokenText: argument) else { return nil }
+        self.init(duration, argument)
     }
 
     var defaultValueDescription: String { description }

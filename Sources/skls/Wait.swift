@@ -26,14 +26,16 @@ struct Wait: AsyncParsableCommand {
     @Option(help: ArgumentHelp("How long to wait, such as 30s, 5m or 1h.", valueName: "time"))
     var timeout = TimeoutArgument.thirtySeconds
 
+    @OptionGroup var report: ReportOptions
     @OptionGroup var hostOptions: HostOptions
 
     func run() async throws {
         let goal = goal
+        let report = report
         try await hostOptions.client().wait(for: goal, names, timeout: timeout.duration) { name in
             switch goal {
-            case .condition: Output.result("functionapp/\(name) condition met\n")
-            case .deleted: Output.result("functionapp/\(name) deleted\n")
+            case .condition: report.print(name, "condition met")
+            case .deleted: report.print(name, "deleted")
             }
         }
     }

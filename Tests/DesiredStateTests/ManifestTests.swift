@@ -102,14 +102,6 @@ struct ManifestTests {
         }
     }
 
-    @Test(arguments: ["hello.yaml", "environment.yaml"])
-    func `the examples are read`(name: String) throws {
-        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .deletingLastPathComponent()
-        let text = try String(contentsOf: root.appendingPathComponent("manifests/" + name), encoding: .utf8)
-        #expect(try Manifest.parse(yaml: text).count == 1)
-    }
-
     @Test func `a JSON body is read like a manifest`() throws {
         let body =
             #"{"apiVersion":"skls.dev/v1","kind":"FunctionApp","metadata":{"name":"a","resourceVersion":"7"},"spec":{"image":"alpine","args":["x"],"stdin":true}}"#

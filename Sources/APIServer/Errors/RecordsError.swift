@@ -10,7 +10,9 @@ struct RecordsError: Error, Hashable, Sendable, CustomStringConvertible {
         case methodNotAllowed = "MethodNotAllowed"
         case alreadyExists = "AlreadyExists"
         case conflict = "Conflict"
-        /// The watched revision is too old: list again.
+        /// A condition of the request's headers does not hold.
+        case preconditionFailed = "PreconditionFailed"
+        /// The watched revision, or the list that is gone on with, is too old: list again.
         case expired = "Expired"
         case tooLarge = "RequestEntityTooLarge"
         case invalid = "Invalid"
@@ -20,6 +22,8 @@ struct RecordsError: Error, Hashable, Sendable, CustomStringConvertible {
 
     let reason: Reason
     let message: String
+    /// Goes on with an expired list in spite of what was missed.
+    var continueToken: String?
 
     init(_ reason: Reason, _ message: String) {
         self.reason = reason
@@ -34,6 +38,7 @@ struct RecordsError: Error, Hashable, Sendable, CustomStringConvertible {
         case .notFound: .notFound
         case .methodNotAllowed: .methodNotAllowed
         case .alreadyExists, .conflict: .conflict
+        case .preconditionFailed: .preconditionFailed
         case .expired: .gone
         case .tooLarge: .contentTooLarge
         case .invalid: .unprocessableContent
@@ -43,10 +48,12 @@ struct RecordsError: Error, Hashable, Sendable, CustomStringConvertible {
     }
 
     var json: JSON {
-        [
+        let status: JSON = [
             "apiVersion": .string(FunctionApp.apiVersion), "kind": "Status", "status": "Failure",
             "reason": .string(reason.rawValue), "message": .string(message), "code": .number(status.code),
         ]
+        guard let continueToken else { return status }
+        return status.merging(["metadata": ["continue": .string(continueToken)]])
     }
 }
 

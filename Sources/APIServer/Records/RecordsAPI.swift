@@ -12,6 +12,7 @@ struct RecordsAPI: Sendable {
     let backend: Backend
 
     private static let prefix = ["apis", "skls.dev", "v1", "functionapps"]
+    private static let inventoriesPrefix = ["apis", "skls.dev", "v1", "inventories"]
 
     /// All other paths are Docker's.
     static func serves(_ segments: [String]) -> Bool {
@@ -45,15 +46,20 @@ struct RecordsAPI: Sendable {
         let segments = exchange.target.segments
         if segments == ["healthz"] { return health([]) }
         if segments == ["readyz"] { return health(backend.readiness.failures()) }
+        if segments.starts(with: RecordsAPI.inventoriesPrefix) {
+            return try await inventories(exchange, Array(segments.dropFirst(RecordsAPI.inventoriesPrefix.count)))
+        }
         guard segments.starts(with: RecordsAPI.prefix) else { throw RecordsError(.notFound, "page not found") }
         let rest = Array(segments.dropFirst(RecordsAPI.prefix.count))
         switch (exchange.method, rest.count) {
         case (.get, 0):
-            return exchange.query.flag("watch") ? try await watch(exchange) : try await list()
-        case (.get, 1): return try reply(try await find(rest[0]))
+            return exchange.query.flag("watch") ? try await watch(exchange) : try await list(exchange)
+        case (.get, 1): return try answer(try await find(rest[0]), exchange)
         case (.put, 1): return try await apply(exchange, name: rest[0])
-        case (.delete, 1): return try await delete(name: rest[0])
+        case (.delete, 1): return try await delete(exchange, name: rest[0])
         case (.get, 2) where rest[1] == "log": return try await log(exchange, name: rest[0])
+        case (.put, 2) where rest[1] == "suspension": return try await suspend(exchange, name: rest[0])
+        case (.delete, 2) where rest[1] == "suspension": return try await resume(exchange, name: rest[0])
         case (_, 0), (_, 1): throw RecordsError(.methodNotAllowed, "the method \(exchange.method) is not allowed here")
         default: throw RecordsError(.notFound, "page not found")
         }
@@ -80,27 +86,6 @@ struct RecordsAPI: Sendable {
         return record
     }
 
-    /// Records that are being deleted are there too, as long as they are.
-    private func list() async throws -> Response {
-        let list = try await backend.store.list(includingDeleted: true)
-        var body = ByteBuffer()
-        let head: JSON = [
-            "apiVersion": .string(FunctionApp.apiVersion), "kind": "FunctionAppList",
-            "metadata": ["resourceVersion": .string(list.revision.codedText)],
-        ]
-        head.write(to: &body)
-        // Takes the closing brace back, to go on with the items.
-        body.moveWriterIndex(to: body.writerIndex - 1)
-        body.writeStaticString(",\"items\":[")
-        let encoder = RecordsAPI.encoder
-        for (index, record) in list.records.enumerated() {
-            if index > 0 { body.writeStaticString(",") }
-            body.writeData(try encoder.encode(record))
-        }
-        body.writeStaticString("]}\n")
-        return Response(status: .ok, headers: [.contentType: "application/json"], body: .init(byteBuffer: body))
-    }
-
     private func log(_ exchange: Exchange, name: String) async throws -> Response {
         let record = try await find(name)
         var query = LogQuery()
@@ -120,48 +105,74 @@ struct RecordsAPI: Sendable {
 
     // MARK: writing
 
-    /// Creates or changes the record of this name; writes nothing when it is as the manifest says already.
+    /// Creates or changes the record of this name; writes nothing when it is as the manifest says already. With `inventory=NAME` the record
+    /// stands in that inventory from the same commit on, so that nothing is applied before it is listed.
     private func apply(_ exchange: Exchange, name: String) async throws -> Response {
-        let manifest = try await manifest(exchange)
+        var manifest = try await manifest(exchange)
         guard manifest.name.text == name else {
             throw RecordsError(
                 .invalid, "metadata.name: \"\(manifest.name)\" is not the name in the path, \"\(name)\"")
         }
+        let preconditions = try Preconditions(exchange)
+        let inventory = try inventoryName(exchange)
+        manifest.resourceVersion = manifest.resourceVersion ?? preconditions.revision
+        let isConditional = manifest.resourceVersion != nil || preconditions.uid != nil || preconditions.mustExist
         for _ in 0..<Backend.conflictRetries {
             do throws(StoreError) {
-                return try await applyOnce(manifest)
+                return try await applyOnce(manifest, preconditions, inventory: inventory)
             } catch {
                 switch error.code {
-                // Somebody was quicker: what that means for the manifest shows in the next look, unless it named the revision.
-                case .conflict where manifest.resourceVersion == nil, .nameTaken where manifest.resourceVersion == nil:
-                    continue
-                default: throw error
+                // Somebody was quicker: what that means for the manifest shows in the next look, unless it made conditions.
+                case .conflict where !isConditional, .nameTaken where !isConditional: continue
+                default: throw preconditions.refusal(error)
                 }
             }
         }
         throw RecordsError(.unavailable, "the record is changed by others all the time; try again")
     }
 
-    private func applyOnce(_ manifest: Manifest) async throws(StoreError) -> Response {
+    private func applyOnce(
+        _ manifest: Manifest, _ preconditions: Preconditions, inventory: String?
+    ) async throws(StoreError) -> Response {
         guard let existing = try await backend.store.find(name: manifest.name) else {
-            guard manifest.resourceVersion == nil else {
+            guard manifest.resourceVersion == nil, preconditions.uid == nil, !preconditions.mustExist else {
                 throw StoreError(.conflict(current: .zero), "there is no record \(manifest.name)")
             }
             var generator = SystemRandomNumberGenerator()
             let created = FunctionApp(
                 creating: manifest, uid: UID(using: &generator), at: backend.clock())
-            let revision = try await backend.store.commit(Transaction(origin: .user, [.create(created)]))
+            let revision = try await commit([.create(created)], listing: created.uid, in: inventory)
             return try reply(created, at: revision, .created)
         }
+        try preconditions.check(existing)
         if let wanted = manifest.resourceVersion, wanted != existing.metadata.resourceVersion {
             throw StoreError(.conflict(current: existing.metadata.resourceVersion))
         }
         var changed = existing.applying(manifest)
-        guard changed != existing else { return try reply(existing, .unchanged) }
-        let revision = try await backend.store.commit(
-            Transaction(origin: .user, [.replace(changed, ifRevision: existing.metadata.resourceVersion)]))
+        let seen = existing.metadata.resourceVersion
+        guard changed != existing else {
+            if inventory != nil {
+                _ = try await commit([.require(existing.uid, seen)], listing: existing.uid, in: inventory)
+            }
+            return try reply(existing, .unchanged)
+        }
+        let revision = try await commit(
+            [.replace(changed, ifRevision: seen)], listing: existing.uid, in: inventory)
         if changed.spec != existing.spec { changed.metadata.generation += 1 }
         return try reply(changed, at: revision, .configured)
+    }
+
+    /// One transaction. The gate keeps it out of the time between a look at the inventories and the deletion that follows from it.
+    private func commit(
+        _ operations: [Transaction.Operation], listing uid: UID, in inventory: String?
+    ) async throws(StoreError) -> Revision {
+        guard let inventory else {
+            return try await backend.store.commit(Transaction(origin: .user, operations))
+        }
+        await backend.inventoryGate.enter()
+        defer { backend.inventoryGate.leave() }
+        return try await backend.store.commit(
+            Transaction(origin: .user, operations + [.addToInventory(inventory, uid)]))
     }
 
     private func manifest(_ exchange: Exchange) async throws -> Manifest {
@@ -172,15 +183,57 @@ struct RecordsAPI: Sendable {
                 name: nil, bytes: Array(body.readableBytesView), isJSON: type.hasPrefix("application/json")))
     }
 
-    /// Marks the record; the controller does the rest, and `watch` tells when it is gone.
-    private func delete(name: String) async throws -> Response {
+    /// Marks the record; the controller does the rest, and `watch` tells when it is gone. The record may be asked to be a certain one, or in a
+    /// certain state, and with `inventory=NAME` to stand in that inventory and in no other.
+    private func delete(_ exchange: Exchange, name: String) async throws -> Response {
+        let preconditions = try Preconditions(exchange, body: try await deleteOptions(exchange))
+        guard let inventory = try inventoryName(exchange) else {
+            return try await delete(name: name, preconditions)
+        }
+        await backend.inventoryGate.enter()
+        defer { backend.inventoryGate.leave() }
+        let record = try await find(name)
+        let holders = try await backend.inventoriesByRecord()[record.uid] ?? []
+        guard holders.contains(inventory) else {
+            throw RecordsError(.conflict, "functionapp/\(name) does not stand in the inventory \(inventory)")
+        }
+        guard holders == [inventory] else { throw RecordsError.shared(name, holders.filter { $0 != inventory }) }
+        return try await delete(name: name, preconditions)
+    }
+
+    private func delete(name: String, _ preconditions: Preconditions) async throws -> Response {
         var record = try await find(name)
         let now = backend.clock()
-        // The reply is made of what is known here: by now the record itself may be gone.
-        record.metadata.resourceVersion = try await backend.store.commit(
-            Transaction(origin: .user, [.markDeleted(record.uid, at: now)]))
+        do throws(StoreError) {
+            try preconditions.check(record)
+            let seen: [Transaction.Operation] =
+                preconditions.revision.map { [.require(record.uid, $0)] } ?? []
+            // The reply is made of what is known here: by now the record itself may be gone.
+            record.metadata.resourceVersion = try await backend.store.commit(
+                Transaction(origin: .user, seen + [.markDeleted(record.uid, at: now)]))
+        } catch {
+            throw preconditions.refusal(error)
+        }
         record.metadata.deletionTimestamp = now
         return try reply(record, status: .accepted)
+    }
+
+    /// Kubernetes' `DeleteOptions`, of which the preconditions count; nothing if there is no body.
+    private func deleteOptions(_ exchange: Exchange) async throws -> JSON {
+        let body = try await exchange.body(upTo: RecordsAPI.maximumOptionBytes)
+        guard body.readableBytes > 0 else { return .null }
+        return try json(body, exchange)
+    }
+
+    /// Bound of the small bodies, which hold a few names and sentences.
+    static let maximumOptionBytes = 64 << 10
+
+    func json(_ body: ByteBuffer, _ exchange: Exchange) throws(RecordsError) -> JSON {
+        do throws(JSONError) {
+            return try JSON.parse(body, depth: exchange.limits.jsonDepth)
+        } catch {
+            throw RecordsError(.badRequest, DockerError(error).message)
+        }
     }
 
     // MARK: replies
@@ -191,14 +244,26 @@ struct RecordsAPI: Sendable {
         return encoder
     }
 
-    private func reply(_ record: FunctionApp, status: HTTPResponse.Status = .ok) throws -> Response {
+    func reply(_ record: FunctionApp, status: HTTPResponse.Status = .ok) throws -> Response {
         var body = ByteBuffer(data: try RecordsAPI.encoder.encode(record))
         body.writeStaticString("\n")
-        return Response(status: status, headers: [.contentType: "application/json"], body: .init(byteBuffer: body))
+        let headers: HTTPFields = [
+            .contentType: "application/json", .eTag: Preconditions.entityTag(record.metadata.resourceVersion),
+        ]
+        return Response(status: status, headers: headers, body: .init(byteBuffer: body))
     }
 
-    /// The header tells what `apply` did.
-    private func reply(
+    /// 304 without a body when the client has this state already.
+    private func answer(_ record: FunctionApp, _ exchange: Exchange) throws -> Response {
+        let tag = Preconditions.entityTag(record.metadata.resourceVersion)
+        guard Preconditions.tags(exchange.request.headers[.ifNoneMatch]).contains(tag) else {
+            return try reply(record)
+        }
+        return Response(status: .notModified, headers: [.eTag: tag])
+    }
+
+    /// The header tells what was done.
+    func reply(
         _ record: FunctionApp, at revision: Revision? = nil, _ result: ApplyResult
     ) throws(StoreError) -> Response {
         var record = record

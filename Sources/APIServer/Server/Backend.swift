@@ -13,6 +13,7 @@ struct Backend: Sendable {
     let readiness: any ReadinessCheck
     let clock: @Sendable () -> Instant
     let inputClaims = InputClaims()
+    let inventoryGate = InventoryGate()
     let logger: Logger
 
     /// How often a read-change-write is tried again when others write the same record in between. Each lost round means that another writer got

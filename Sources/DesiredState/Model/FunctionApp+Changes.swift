@@ -3,6 +3,9 @@ extension FunctionApp {
     /// Remembers the `invocations` of the last manifest, so that applying it again does not undo starts that came in between.
     package static let appliedInvocationsAnnotation = "skls.dev/applied-invocations"
 
+    /// Present if the last manifest had `suspend`: only then does its absence end the pause. A pause that somebody asked for by itself stands.
+    package static let appliedSuspendAnnotation = "skls.dev/applied-suspend"
+
     /// A fresh record.
     package init(creating manifest: Manifest, uid: UID, at instant: Instant) {
         self.init(
@@ -10,11 +13,16 @@ extension FunctionApp {
                 name: manifest.name, uid: uid, labels: manifest.labels, annotations: manifest.annotations,
                 creationTimestamp: instant),
             spec: manifest.spec)
+        remember(manifest)
+    }
+
+    private mutating func remember(_ manifest: Manifest) {
         metadata.annotations[FunctionApp.appliedInvocationsAnnotation] = String(manifest.spec.invocations)
+        metadata.annotations[FunctionApp.appliedSuspendAnnotation] = manifest.spec.suspend == nil ? nil : "true"
     }
 
     /// The record as the manifest wants it: what the manifest leaves out gets its default, except that a number of invocations which the
-    /// manifest did not change stays as starts have raised it, and so does a request to stop.
+    /// manifest did not change stays as starts have raised it, and so do a request to stop and a pause that no manifest asked for.
     package func applying(_ manifest: Manifest) -> FunctionApp {
         var record = self
         let applied = String(manifest.spec.invocations)
@@ -22,13 +30,16 @@ extension FunctionApp {
         record.spec = manifest.spec
         if isUnchanged { record.spec.invocations = max(spec.invocations, manifest.spec.invocations) }
         record.spec.stop = manifest.spec.stop ?? spec.stop
+        if manifest.spec.suspend == nil, metadata.annotations[FunctionApp.appliedSuspendAnnotation] == nil {
+            record.spec.suspend = spec.suspend
+        }
         record.metadata.labels = manifest.labels
         // Annotations of ours hold what other interfaces need to know about the record (such as Docker's own fields): they are not the manifest's.
         record.metadata.annotations = metadata.annotations.filter {
             $0.key.split(separator: "/").first?.hasSuffix("skls.dev") == true
         }
         .merging(manifest.annotations) { _, new in new }
-        record.metadata.annotations[FunctionApp.appliedInvocationsAnnotation] = applied
+        record.remember(manifest)
         return record
     }
 

@@ -108,6 +108,19 @@ package final class MemoryStore: RecordStore {
         }
     }
 
+    package func page(
+        after position: RecordPosition?, limit: Int, since revision: Revision?
+    ) async throws(StoreError) -> RecordPage {
+        try read { tables throws(StoreError) in
+            if let revision { try tables.checkChanges(since: revision) }
+            let rows = tables.inOrder.drop { $0.ordinal <= position?.number ?? 0 }
+            let shown = rows.prefix(max(0, limit))
+            return RecordPage(
+                revision: tables.revision, records: shown.map(\.record),
+                positions: shown.map { RecordPosition(Int64($0.ordinal)) }, hasMore: rows.count > shown.count)
+        }
+    }
+
     package func allUIDs() async throws(StoreError) -> [UID] {
         try read { $0.inOrder.map(\.record.uid) }
     }

@@ -36,11 +36,16 @@ struct MemoryTables: Sendable {
         names[name].flatMap { rows[$0]?.record }
     }
 
-    func changes(since revision: Revision) throws(StoreError) -> ChangeList {
+    /// Throws `compacted`.
+    func checkChanges(since revision: Revision) throws(StoreError) {
         guard revision >= compactedThrough else { throw StoreError(.compacted(compactedThrough)) }
         guard revision <= self.revision else {
             throw StoreError(.compacted(self.revision), "revision \(revision) is ahead of the store")
         }
+    }
+
+    func changes(since revision: Revision) throws(StoreError) -> ChangeList {
+        try checkChanges(since: revision)
         let living = rows.values.filter { $0.record.metadata.resourceVersion > revision }.map { row in
             RecordChange(kind: row.createdRevision > revision ? .added : .modified, record: row.record)
         }

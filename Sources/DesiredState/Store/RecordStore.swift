@@ -20,6 +20,10 @@ package protocol RecordStore: Sendable {
     func find(reference: String) async throws(StoreError) -> ReferenceMatch
     /// In order of creation, newest last. Records being deleted are left out unless asked for.
     func list(includingDeleted: Bool) async throws(StoreError) -> RecordList
+    /// Up to `limit` records after a position (`nil` = the beginning), with those that are being deleted, in order of creation. Throws
+    /// `compacted` when the changes since `revision` cannot be told (any more). What it costs depends on `limit` only.
+    func page(after position: RecordPosition?, limit: Int, since revision: Revision?) async throws(StoreError)
+        -> RecordPage
     func allUIDs() async throws(StoreError) -> [UID]
     /// What changed after `revision`, oldest first, each record once in its newest form; throws `compacted` when deletions since then are forgotten.
     func changes(since revision: Revision) async throws(StoreError) -> ChangeList
@@ -85,6 +89,21 @@ package struct RecordList: Hashable, Sendable {
     package let records: [FunctionApp]
 }
 
+/// A place in the order of creation. Means something to the store only that gave it, and to no other life of it.
+package struct RecordPosition: Hashable, Sendable {
+    package let number: Int64
+    package init(_ number: Int64) { self.number = number }
+}
+
+package struct RecordPage: Hashable, Sendable {
+    package let revision: Revision
+    package let records: [FunctionApp]
+    /// Of each record.
+    package let positions: [RecordPosition]
+    /// `false` = these are the last.
+    package let hasMore: Bool
+}
+
 package struct ChangeList: Hashable, Sendable {
     /// Watch on from here.
     package let revision: Revision
@@ -100,6 +119,11 @@ package struct RecordChange: Hashable, Sendable {
 
     package let kind: Kind
     package let record: FunctionApp
+
+    package init(kind: Kind, record: FunctionApp) {
+        self.kind = kind
+        self.record = record
+    }
 }
 
 /// An image reference that was pulled: what `docker pull` leaves behind, since the image itself stays in its registry.

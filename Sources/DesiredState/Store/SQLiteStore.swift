@@ -121,6 +121,23 @@ package final class SQLiteStore: RecordStore {
         }
     }
 
+    /// Row ids rise with every insertion, and nothing here renumbers them.
+    package func page(
+        after position: RecordPosition?, limit: Int, since revision: Revision?
+    ) async throws(StoreError) -> RecordPage {
+        try await read { database in
+            if let revision { try checkChanges(since: revision, database) }
+            let rows = try Row.fetchAll(
+                database.cachedStatement(
+                    sql: "SELECT rowid AS position, document FROM records WHERE rowid > ? ORDER BY rowid LIMIT ?"),
+                arguments: [position?.number ?? 0, max(0, limit) + 1])
+            let shown = rows.prefix(max(0, limit))
+            return RecordPage(
+                revision: try currentRevision(database), records: try shown.map(RecordRow.decode),
+                positions: shown.map { RecordPosition($0["position"]) }, hasMore: rows.count > shown.count)
+        }
+    }
+
     package func allUIDs() async throws(StoreError) -> [UID] {
         try await read { database in
             try String.fetchAll(database, sql: "SELECT uid FROM records ORDER BY createdRevision, rowid").compactMap {
@@ -131,12 +148,7 @@ package final class SQLiteStore: RecordStore {
 
     package func changes(since revision: Revision) async throws(StoreError) -> ChangeList {
         try await read { database in
-            let compacted = try Int64.fetchOne(database, sql: "SELECT compactedThrough FROM store") ?? 0
-            guard revision.number >= compacted else { throw StoreError(.compacted(Revision(compacted))) }
-            let now = try currentRevision(database)
-            guard revision <= now else {
-                throw StoreError(.compacted(now), "revision \(revision) is ahead of the store")
-            }
+            let now = try checkChanges(since: revision, database)
             let rows = try Row.fetchAll(
                 database.cachedStatement(
                     sql: """
@@ -285,6 +297,18 @@ package final class SQLiteStore: RecordStore {
             throw StoreError(translating: error)
         }
     }
+}
+
+/// Returns the current revision; throws `compacted`.
+@discardableResult
+private func checkChanges(since revision: Revision, _ database: Database) throws -> Revision {
+    let compacted = try Int64.fetchOne(database, sql: "SELECT compactedThrough FROM store") ?? 0
+    guard revision.number >= compacted else { throw StoreError(.compacted(Revision(compacted))) }
+    let now = try currentRevision(database)
+    guard revision <= now else {
+        throw StoreError(.compacted(now), "revision \(revision) is ahead of the store")
+    }
+    return now
 }
 
 private func currentRevision(_ database: Database) throws -> Revision {
