@@ -50,7 +50,7 @@ extension Decision {
 
 extension Facts {
     /// For comparison with what is stored.
-    var wall: Instant { now }
+    var wall: Instant { input.wall }
 
     var breaker: DriftBreaker {
         DriftBreaker(record.status.driftHistory, generation: record.metadata.generation, now: wall)
@@ -88,9 +88,11 @@ extension Facts {
         return details
     }
 
-    /// Reading in full says nothing while we write, and nothing is to be known of a record that is paused or goes.
+    /// Reading in full says nothing while we write, and nothing is to be known of a record that is paused, frozen or
+    /// goes.
     var mayReadDetails: Bool {
-        ownSite != nil && !record.isBeingDeleted && record.spec.suspend == nil && !hasUnsettledCreate
+        ownSite != nil && !record.isBeingDeleted && record.spec.suspend == nil && input.freeze == nil
+            && !hasUnsettledCreate
             && !input.inFlight.contains(where: \.changesSite) && !isRecordNewer
     }
 

@@ -8,14 +8,15 @@ func status(_ facts: Facts, after decision: Decision, by rule: RuleName) -> Func
     status.site = siteStatus(facts, decision)
     status.driftHistory = driftHistory(facts, decision)
     status.runs = runs(of: attempts)
-    let at: Instant? = if case .at(let instant) = decision.nextLook { instant } else { nil }
+    let moment = Moment(wall: facts.input.wall, steady: facts.now)
+    let at: Instant? = if case .at(let instant) = decision.nextLook { moment.wall(at: instant) } else { nil }
     status.nextAction = NextAction(rule: rule.rawValue, reason: decision.reason, at: at)
     let findings =
         [provisioned(facts, decision), ready(facts, decision)].compactMap(\.self)
         + runFindings(facts, attempts: attempts)
         + [drifted(facts, decision, status.driftHistory), stalled(facts, decision, status.driftHistory)]
         .compactMap(\.self)
-    for finding in findings { status.set(finding, at: facts.now) }
+    for finding in findings { status.set(finding, at: facts.input.wall) }
     return status
 }
 
