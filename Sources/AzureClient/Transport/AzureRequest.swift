@@ -31,7 +31,7 @@ struct AzureRequest: Sendable {
     /// The bound on the whole exchange, connection and body included.
     var timeout: Duration
     var bodyBound = BodyBound.refuse(aboveBytes: standardBodyBytes)
-    var priority = RequestPriority.user
+    var priority = RequestPriority.current
     /// What has to be blanked if a reply echoes it.
     var secrets: [Secret] = []
     /// What the token has to be good for; nil for Azure Resource Manager.
