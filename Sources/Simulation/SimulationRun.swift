@@ -298,7 +298,8 @@ package final class SimulationRun: @unchecked Sendable {
             performer: CallPerformer(
                 sites: azure, agents: SimulatedAgents(life: life, run: self),
                 directory: AgentDirectory(designer: designer, siteAddress: nil), output: output, clock: clock),
-            output: output, designer: designer, seed: dice.number(), clock: clock,
+            output: output, designer: designer, seed: dice.number(), rates: CallRates(azure.rates),
+            budgets: { azure.budgets() }, clock: clock,
             timers: TimerSource { delay, fire in time.after(delay, fire) },
             logger: Logger(label: "simulation") { _ in SwiftLogNoOpLogHandler() })
     }

@@ -72,6 +72,8 @@ package struct AzureError: Error, Sendable, Equatable {
     package var retryAfter: Duration?
     /// Whether the request may have been applied although no success was seen. Settled by reading, never by guessing.
     package var effectIsUnknown: Bool
+    /// Whether we ourselves held the request back: nothing was sent, and nothing says that Azure would have refused it.
+    package internal(set) var isUnsent = false
     /// What the service demands of the next token, where it refused one for that (401).
     var claims: ClaimsChallenge?
 

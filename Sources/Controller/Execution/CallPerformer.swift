@@ -33,7 +33,11 @@ package struct CallPerformer: Sendable {
     }
 
     /// `nil` when the task was cancelled: nothing is known then, and the next life of the daemon finds out.
-    func perform(_ call: Call) async -> CallResult? {
+    func perform(_ call: Call, lane: Lane) async -> CallResult? {
+        await RequestPriority.$current.withValue(lane.priority) { await perform(call) }
+    }
+
+    private func perform(_ call: Call) async -> CallResult? {
         let correlationID = CorrelationID(ids.withLockedValue { GUID.random(using: &$0) })
         switch call {
         case .putSite(let design, let isUpdate):
@@ -97,6 +101,7 @@ package struct CallPerformer: Sendable {
         do throws(AzureError) {
             return try await body()
         } catch {
+            if error.isUnsent { return .notSent(retryAfter: error.retryAfter ?? .zero) }
             return CallResult.Failure(error).map { .failed($0) }
         }
     }

@@ -35,6 +35,11 @@ struct PlanSteps: Equatable {
         }
     }
 
+    /// The call waits for its turn.
+    mutating func drop(_ call: Call) {
+        calls.removeAll { $0.kind == call.kind }
+    }
+
     /// A status that differs is written; the next action alone is news only once the record has come to rest.
     private static func isWorthWriting(_ plan: Plan, _ current: FunctionAppStatus, hasOperations: Bool) -> Bool {
         if hasOperations { return plan.status != current }
