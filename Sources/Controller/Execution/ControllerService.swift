@@ -2,15 +2,13 @@ package import AgentLink
 package import DesiredState
 package import Logging
 import NIOConcurrencyHelpers
-import NIOCore
-import NIOPosix
 import ServiceLifecycle
 
 /// The controller's life in the daemon: feeds the machine with what happens, and carries out what it asks for. Lock, step, unlock, run.
 package final class ControllerService: Service {
     private struct State {
         var machine: ControllerMachine
-        var timer: Scheduled<Void>?
+        var cancelTimer: (@Sendable () -> Void)?
         /// Why this life is over: nothing is called any more.
         var end: StoreError?
     }
@@ -24,11 +22,11 @@ package final class ControllerService: Service {
     private let state: NIOLockedValueBox<State>
     private let effects: AsyncStream<ControllerEffect>
     private let continuation: AsyncStream<ControllerEffect>.Continuation
-    private let eventLoop: any EventLoop
+    private let timers: TimerSource
 
     package init(
         store: any RecordStore, performer: CallPerformer, output: OutputStore, designer: SiteDesigner, seed: UInt64,
-        clock: @escaping @Sendable () -> Moment, logger: Logger
+        clock: @escaping @Sendable () -> Moment, timers: TimerSource = .system, logger: Logger
     ) {
         self.store = store
         self.performer = performer
@@ -39,12 +37,17 @@ package final class ControllerService: Service {
         state = NIOLockedValueBox(State(machine: ControllerMachine(designer: designer, seed: seed)))
         // Unbounded: the machine itself bounds what it asks for, and nothing it asks for may be dropped.
         (effects, continuation) = AsyncStream.makeStream(of: ControllerEffect.self)
-        eventLoop = MultiThreadedEventLoopGroup.singleton.next()
+        self.timers = timers
     }
 
     /// The sites were seen once since the start.
     package var hasObservedAzure: Bool {
         state.withLockedValue { $0.machine.hasObservedAzure }
+    }
+
+    /// How often each rule has decided in this life.
+    package var decisions: [RuleName: Int] {
+        state.withLockedValue { $0.machine.decisions }
     }
 
     /// The store's freeze has changed: told by who has committed it.
@@ -56,28 +59,28 @@ package final class ControllerService: Service {
     ///
     /// - Throws: ``StoreError`` `fenced` once another controller has begun a life on this store.
     package func run() async throws {
-        try await cancelWhenGracefulShutdown {
-            let userChanges = self.store.changes.subscribeToUserChanges()
-            let epoch = try await self.store.beginEpoch(writer: self.designer.writer)
-            let freeze = try await self.store.freeze()
-            self.step(.started(try await self.store.allUIDs(), epoch: epoch, freeze: freeze))
-            await withDiscardingTaskGroup { group in
-                group.addTask {
-                    for await uids in userChanges {
-                        for uid in uids { self.step(.changed(uid)) }
-                    }
+        try await cancelWhenGracefulShutdown { try await self.live() }
+    }
+
+    /// The life itself. Ends when its task is cancelled, as `run` does on graceful shutdown.
+    package func live() async throws {
+        defer { state.withLockedValue { $0.cancelTimer?() } }
+        let userChanges = store.changes.subscribeToUserChanges()
+        let epoch = try await store.beginEpoch(writer: designer.writer)
+        let freeze = try await store.freeze()
+        step(.started(try await store.allUIDs(), epoch: epoch, freeze: freeze))
+        await withDiscardingTaskGroup { group in
+            group.addTask {
+                for await uids in userChanges {
+                    for uid in uids { self.step(.changed(uid)) }
                 }
-                for await effect in self.effects {
-                    group.addTask { await self.perform(effect) }
-                }
-                group.cancelAll()
             }
+            for await effect in self.effects {
+                group.addTask { await self.perform(effect) }
+            }
+            group.cancelAll()
         }
-        let end = state.withLockedValue { state in
-            state.timer?.cancel()
-            return state.end
-        }
-        if let end { throw end }
+        if let end = state.withLockedValue({ $0.end }) { throw end }
     }
 
     private func step(_ event: ControllerEvent) {
@@ -96,13 +99,13 @@ package final class ControllerService: Service {
     }
 
     private func setTimer(_ state: inout State, at instant: Instant) {
-        state.timer?.cancel()
-        let delay = max(instant - clock().steady, .zero)
-        state.timer = eventLoop.scheduleTask(in: .nanoseconds(delay.wholeNanoseconds)) { self.step(.timerFired) }
+        state.cancelTimer?()
+        state.cancelTimer = timers.after(max(instant - clock().steady, .zero)) { self.step(.timerFired) }
     }
 
     private func perform(_ effect: ControllerEffect) async {
-        if state.withLockedValue({ $0.end != nil }) { return }
+        // Once the life is over nothing more begins, not even with the logs.
+        if Task.isCancelled || state.withLockedValue({ $0.end != nil }) { return }
         switch effect {
         case .load(let uid):
             do throws(StoreError) {

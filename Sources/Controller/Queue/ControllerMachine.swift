@@ -22,6 +22,8 @@ package struct ControllerMachine {
     private var nextListAt: Instant?
     private var generator: SplitMix64
     private let designer: SiteDesigner
+    /// How often each rule has decided.
+    package private(set) var decisions: [RuleName: Int] = [:]
     /// Carried by every transaction; `nil` before the start.
     private var epoch: Epoch?
     private var freeze: Freeze?
@@ -115,6 +117,7 @@ package struct ControllerMachine {
         var input = state.memory.input(stored, now: now, isListPending: isListPending, freeze: freeze)
         state.memory.drift.complete(&input, siteCount: keys.count)
         let plan = plan(input)
+        decisions[plan.rule, default: 0] += 1
         let steps = PlanSteps(plan, stored: stored, site: input.site, designer: designer, epoch: epoch, now: now.wall)
         let planned = state.nextLook
         state.nextLook = nil
