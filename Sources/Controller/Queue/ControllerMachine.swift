@@ -205,12 +205,13 @@ package struct ControllerMachine {
         isListInFlight = false
         listFailures = 0
         scheduleList(at: now + ControllerMachine.resyncPeriod)
-        var byUID: [UID: ObservedSite] = [:]
-        for site in sites where site.instance == designer.instance.text {
-            if let uid = site.uid.flatMap({ UID($0) }) { byUID[uid] = site }
-        }
+        // By name, as single sites are read: one whose tags somebody has taken away is still the one of that name.
+        let byName = Dictionary(sites.map { ($0.name.lowercased(), $0) }) { $1 }
         for uid in keys.keys.sorted() {
-            guard let isNews = keys[uid]?.memory.learn(listed: byUID[uid], listStartedAt: startedAt) else { continue }
+            guard
+                let isNews = keys[uid]?.memory.learn(
+                    listed: byName[SiteDesigner.siteName(of: uid)], listStartedAt: startedAt)
+            else { continue }
             if isNews || wasFirst { wake(uid) }
         }
     }
