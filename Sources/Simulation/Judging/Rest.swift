@@ -50,7 +50,10 @@ extension SimulationRun {
             return "has a site of another design"
         }
         if site.image != "DOCKER|" + record.spec.image.canonical { return "has a site of another image" }
-        return nil
+        for setting in anyDesigner.design(of: record).appSettings where site.settings[setting.name] != setting.value {
+            return "has a site with another \(setting.name)"
+        }
+        return site.state == "Running" ? nil : "has a site that is \(site.state)"
     }
 
     /// Records that never ran have nothing to wait for.

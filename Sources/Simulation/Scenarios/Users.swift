@@ -146,7 +146,7 @@ extension SimulationRun {
         let sites = cloud.azure.sites.filter { !$0.isDeleted && !$0.isHidden }
         guard !sites.isEmpty else { return }
         let site = dice.pick(sites)
-        let what = dice.pick(["deletes", "strips", "edits", "stops"])
+        let what = dice.pick(["deletes", "strips", "edits", "sets", "stops"])
         let status: Int
         switch what {
         case "deletes": status = cloud.outsider("DELETE", site: site.name)
@@ -157,6 +157,15 @@ extension SimulationRun {
                 body:
                     #"{"tags":{\#(site.tags.filter { $0.key != "skls-hash" }.sorted { $0.key < $1.key }.map { "\"\($0.key)\":\"\($0.value)\"" }.joined(separator: ","))}}"#
             )
+        case "sets":
+            // One of ours gets another value, and one of theirs is added.
+            var settings = site.settings
+            settings["WEBSITES_PORT"] = "81"
+            settings["THEIRS"] = "1"
+            let members = settings.sorted { $0.key < $1.key }.map { "\"\($0.key)\":\"\($0.value)\"" }
+            status = cloud.outsider(
+                "PUT", site: site.name, "/config/appsettings",
+                body: #"{"properties":{\#(members.joined(separator: ","))}}"#)
         default: status = cloud.outsider("POST", site: site.name, "/stop")
         }
         trace.note("somebody \(what) \(site.name): \(status)")
