@@ -8,6 +8,7 @@ import NIOConcurrencyHelpers
 package struct CallPerformer: Sendable {
     private let sites: any SitesAPI
     private let writer: SiteWriter
+    private let reader: SiteReader
     private let agents: any AgentAPI
     private let directory: AgentDirectory
     private let output: OutputStore
@@ -22,7 +23,9 @@ package struct CallPerformer: Sendable {
         clock: @escaping @Sendable () -> Moment
     ) {
         self.sites = sites
-        writer = SiteWriter(sites: sites, plans: PlanDirectory(sites: sites) { clock().steady })
+        let plans = PlanDirectory(sites: sites) { clock().steady }
+        writer = SiteWriter(sites: sites, plans: plans)
+        reader = SiteReader(sites: sites, plans: plans)
         self.agents = agents
         self.directory = directory
         self.output = output
@@ -30,7 +33,11 @@ package struct CallPerformer: Sendable {
     }
 
     /// `nil` when the task was cancelled: nothing is known then, and the next life of the daemon finds out.
-    func perform(_ call: Call) async -> CallResult? {
+    func perform(_ call: Call, lane: Lane) async -> CallResult? {
+        await RequestPriority.$current.withValue(lane.priority) { await perform(call) }
+    }
+
+    private func perform(_ call: Call) async -> CallResult? {
         let correlationID = CorrelationID(ids.withLockedValue { GUID.random(using: &$0) })
         switch call {
         case .putSite(let design, let isUpdate):
@@ -46,6 +53,10 @@ package struct CallPerformer: Sendable {
                 .siteRead(
                     try await sites.getSite(try SiteName(checking: name), correlationID: correlationID).map(
                         ObservedSite.init))
+            }
+        case .readDetails(let design, let namesWriter):
+            return await azure { () async throws(AzureError) in
+                try await reader.read(design, namesWriter: namesWriter, correlationID: correlationID)
             }
         case .deleteSite(let name):
             return await azure { () async throws(AzureError) in
@@ -90,6 +101,7 @@ package struct CallPerformer: Sendable {
         do throws(AzureError) {
             return try await body()
         } catch {
+            if error.isUnsent { return .notSent(retryAfter: error.retryAfter ?? .zero) }
             return CallResult.Failure(error).map { .failed($0) }
         }
     }

@@ -44,6 +44,9 @@ struct SiteWriter: Sendable {
         } catch {
             return .failed(.init(kind: .terminal(reason: error.reason), message: error.description))
         }
+        // First, as Azure may be busy with the write for a while; a site that was switched off is idle, so that the
+        // container is made but once. Harmless if the write then fails.
+        if let existing, existing.site.isStopped { try await sites.startSite(name, correlationID: correlationID) }
         let outcome: PutOutcome
         do throws(AzureError) {
             outcome = try await sites.putSite(name, request, correlationID: correlationID)
@@ -67,6 +70,8 @@ struct SiteWriter: Sendable {
         guard let operation = StoredOperation.operation(text) else { return .operationEnded }
         let step = try await sites.poll(operation, correlationID: correlationID)
         switch step.next {
+        // The site is read next in any case: its result would be the same read once more.
+        case .pollAfter where step.operation.hasSucceeded: return .operationEnded
         case .pollAfter(let wait):
             return .operationRunning(operation: StoredOperation.text(step.operation), pollAfter: wait)
         case .done: return .operationEnded
