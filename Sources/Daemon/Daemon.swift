@@ -8,6 +8,7 @@ import DesiredState
 import Foundation
 package import Logging
 import NIOCore
+import NIOPosix
 import ServiceLifecycle
 import SystemPackage
 import UnixSignals
@@ -146,24 +147,37 @@ struct DaemonCore: Sendable {
             writer: String(boot, radix: 36))
         let agents = AgentClient(httpClient: agentHTTP, logger: logger)
         let directory = AgentDirectory(designer: designer, siteAddress: settings.siteAddress)
+        let journal = Journal(store: store, clock: DaemonCore.clock, schedule: DaemonCore.schedule, logger: logger)
         let controller = ControllerService(
             store: store,
             performer: CallPerformer(
                 sites: connection.client, agents: agents, directory: directory, output: output, clock: DaemonCore.clock),
-            output: output, designer: designer, seed: boot, clock: DaemonCore.clock, logger: logger)
+            output: output, designer: designer, seed: boot, clock: DaemonCore.clock, logger: logger,
+            observer: journal)
         let api = APIServer(
             configuration: APIServerConfiguration(socketPath: socketPath, version: sklsVersion), store: store,
             output: output, runInput: AgentRunInput(store: store, agents: agents, directory: directory),
             images: try RegistryImageResolver(settings: settings, transport: connection.transport),
             readiness: ControllerReadiness(controller: controller), clock: DaemonCore.clock, logger: logger)
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await controller.run() }
-            group.addTask { try await api.run() }
-            try await group.next()
-            // On a graceful shutdown each ends by itself; else the end of one is the end of the other.
-            if !Task.isShuttingDownGracefully { group.cancelAll() }
-            try await group.waitForAll()
+        try await withThrowingTaskGroup(of: Void.self) { observers in
+            observers.addTask { await journal.run() }
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { try await controller.run() }
+                group.addTask { try await api.run() }
+                try await group.next()
+                // On a graceful shutdown each ends by itself; else the end of one is the end of the other.
+                if !Task.isShuttingDownGracefully { group.cancelAll() }
+                try await group.waitForAll()
+            }
+            observers.cancelAll()
         }
+        await journal.flush()
+    }
+
+    /// Timers of what may be late.
+    private static let schedule: Journal.Scheduler = { delay, action in
+        _ = MultiThreadedEventLoopGroup.singleton.next().scheduleTask(
+            in: .nanoseconds(delay.wholeNanoseconds), action)
     }
 
     /// For agents: each open run holds a long poll, and a simulator has all sites behind one address, so the bound of connections per host is high.

@@ -20,6 +20,8 @@ final class MachineDriver {
     private(set) var lives = 1
     private(set) var stepCount = 0
     private(set) var rules: Set<RuleName> = []
+    /// What the machine told those who look on.
+    private(set) var observed: [ControllerObservation] = []
     /// Commits made while nothing was left to do should be none.
     private(set) var commitCount = 0
 
@@ -43,7 +45,7 @@ final class MachineDriver {
         return ControllerMachine(
             designer: SiteDesigner(
                 configuration: configuration, instance: store.instance, key: store.key, writer: "test"),
-            seed: seed)
+            seed: seed, isObserved: true)
     }
 
     /// Begins a life: the first of the test, or another after a crash. Effects that were not carried out are lost, as in a crash.
@@ -62,6 +64,7 @@ final class MachineDriver {
 
     func feed(_ event: ControllerEvent) {
         effects += machine.handle(event, now: now)
+        observed += machine.takeObservations()
     }
 
     /// Loads that were asked for and not carried out.

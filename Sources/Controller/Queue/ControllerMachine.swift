@@ -22,9 +22,15 @@ package struct ControllerMachine {
     private var nextListAt: Instant?
     private var generator: SplitMix64
     private let designer: SiteDesigner
+    private var reconcileCount: UInt64 = 0
+    /// What was done since it was taken last; stays empty unless somebody looks on.
+    private var observations: [ControllerObservation] = []
+    private let isObserved: Bool
 
-    package init(designer: SiteDesigner, seed: UInt64) {
+    /// `isObserved`: whoever drives it calls ``takeObservations()`` after each step.
+    package init(designer: SiteDesigner, seed: UInt64, isObserved: Bool = false) {
         self.designer = designer
+        self.isObserved = isObserved
         generator = SplitMix64(state: seed)
     }
 
@@ -66,6 +72,7 @@ package struct ControllerMachine {
         case .idle:
             state.phase = .queued
             queue.append(uid)
+            note(.queued(uid))
         case .queued: break
         case .loading, .committing: state.isDirty = true
         }
@@ -78,14 +85,29 @@ package struct ControllerMachine {
             activeCount += 1
             keys[uid]?.phase = .loading
             keys[uid]?.isDirty = false
+            reconcileCount += 1
+            keys[uid]?.log.reconcileID = reconcileCount
+            note(.started(uid, reconcileID: reconcileCount))
             effects.append(.load(uid))
         }
     }
 
     /// The round is over, until the key is woken again.
-    private mutating func rest(_ uid: UID) {
+    private mutating func rest(_ uid: UID, _ result: ReconcileResult) {
         activeCount -= 1
         keys[uid]?.phase = .idle
+        if let log = keys[uid]?.log { note(.ended(uid, log, result)) }
+    }
+
+    private mutating func note(_ observation: ControllerObservation) {
+        if isObserved { observations.append(observation) }
+    }
+
+    /// What was done since the last time, oldest first.
+    package mutating func takeObservations() -> [ControllerObservation] {
+        guard !observations.isEmpty else { return [] }
+        defer { observations.removeAll(keepingCapacity: true) }
+        return observations
     }
 
     private mutating func loaded(
@@ -93,7 +115,7 @@ package struct ControllerMachine {
     ) {
         guard var state = keys[uid], state.phase == .loading else { return }
         guard let stored else {
-            rest(uid)
+            rest(uid, .success)
             keys[uid] = nil
             return
         }
@@ -106,14 +128,20 @@ package struct ControllerMachine {
             state.nextLook = instant
             timers.insert(Timer(at: instant, uid: uid))
         }
-        state.log = LogFacts(generation: stored.record.metadata.generation, rule: plan.rule, reason: plan.reason)
+        state.log = LogFacts(
+            generation: stored.record.metadata.generation, rule: plan.rule, reason: plan.reason,
+            reconcileID: state.log.reconcileID)
+        note(
+            .decided(
+                Reconcile(
+                    uid: uid, facts: state.log, record: stored.record, plan: plan, commits: steps.transaction != nil)))
         if let transaction = steps.transaction {
             state.phase = .committing(steps)
             keys[uid] = state
             effects.append(.commit(uid, transaction, sealing: steps.sealedOutputs, state.log))
         } else {
             keys[uid] = state
-            rest(uid)
+            rest(uid, state.isDirty ? .requeue : state.nextLook == nil ? .success : .requeueAfter)
             begin(steps.calls, for: uid, now)
             if state.isDirty { wake(uid) }
         }
@@ -123,15 +151,17 @@ package struct ControllerMachine {
         guard var state = keys[uid], case .committing(let steps) = state.phase else { return }
         if let token = steps.openedToken { state.memory.isOpening(token: token) }
         keys[uid] = state
-        rest(uid)
+        // What was committed may let another rule apply; after a mere status write none can.
+        let isWanted = state.isDirty || steps.changesFacts && steps.calls.isEmpty
+        note(.committed(uid, state.log))
+        rest(uid, isWanted && !steps.forgets ? .requeue : state.nextLook == nil ? .success : .requeueAfter)
         if steps.forgets {
             keys[uid] = nil
             effects.append(.removeOutput(uid))
             return
         }
         begin(steps.calls, for: uid, now)
-        // What was committed may let another rule apply; after a mere status write none can.
-        if state.isDirty || steps.changesFacts && steps.calls.isEmpty { wake(uid) }
+        if isWanted { wake(uid) }
     }
 
     private mutating func commitFailed(
@@ -140,7 +170,7 @@ package struct ControllerMachine {
         guard case .committing = keys[uid]?.phase else { return }
         switch error.code {
         case .conflict, .notFound, .attemptOpen:
-            rest(uid)
+            rest(uid, .requeue)
             wake(uid)
         case .fenced, .unavailable, .cancelled, .damaged, .inUse, .nameTaken, .compacted:
             retryLater(uid, why: "\(error)", now, &effects)
@@ -154,7 +184,7 @@ package struct ControllerMachine {
         let at = now + Backoff.store.delay(afterFailures: state.storeFailures, using: &generator)
         state.nextLook = at
         keys[uid] = state
-        rest(uid)
+        rest(uid, .error(why))
         timers.insert(Timer(at: at, uid: uid))
         effects.append(.report(uid, state.log, message: why))
     }
@@ -187,6 +217,7 @@ package struct ControllerMachine {
         isListPending = false
         isListInFlight = false
         listFailures = 0
+        note(.listed(siteCount: sites.count))
         scheduleList(at: now + ControllerMachine.resyncPeriod)
         var byUID: [UID: ObservedSite] = [:]
         for site in sites where site.instance == designer.instance.text {
@@ -201,6 +232,7 @@ package struct ControllerMachine {
     private mutating func listFailed(_ failure: CallResult.Failure, _ now: Instant) {
         isListInFlight = false
         listFailures += 1
+        note(.listFailed(failure))
         let delay = Backoff.azure.delay(afterFailures: listFailures, using: &generator)
         scheduleList(at: now + max(delay, failure.retryAfter ?? .zero))
     }

@@ -41,6 +41,8 @@ package struct LogFacts: Hashable, Sendable {
     package let generation: Int64
     package let rule: RuleName
     package let reason: String
+    /// Counts the reconciles of this life from 1; 0 = none yet.
+    package var reconcileID: UInt64 = 0
 }
 
 /// One request to Azure or to an agent, with all that it needs.
