@@ -147,13 +147,13 @@ struct DaemonCore: Sendable {
             writer: String(boot, radix: 36))
         let agents = AgentClient(httpClient: agentHTTP, logger: logger)
         let directory = AgentDirectory(designer: designer, siteAddress: settings.siteAddress)
-        let journal = Journal(store: store, clock: DaemonCore.clock, schedule: DaemonCore.schedule, logger: logger)
+        let clock = SteadyClock(wall: DaemonCore.clock)
+        let journal = Journal(store: store, clock: clock.now, schedule: DaemonCore.schedule, logger: logger)
         let controller = ControllerService(
             store: store,
             performer: CallPerformer(
-                sites: connection.client, agents: agents, directory: directory, output: output, clock: DaemonCore.clock),
-            output: output, designer: designer, seed: boot, clock: DaemonCore.clock, logger: logger,
-            observer: journal)
+                sites: connection.client, agents: agents, directory: directory, output: output, clock: clock.now),
+            output: output, designer: designer, seed: boot, clock: clock.now, logger: logger, observer: journal)
         let api = APIServer(
             configuration: APIServerConfiguration(socketPath: socketPath, version: sklsVersion), store: store,
             output: output, runInput: AgentRunInput(store: store, agents: agents, directory: directory),

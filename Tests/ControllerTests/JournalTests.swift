@@ -106,6 +106,9 @@ struct JournalTests {
 
     // MARK: with the store
 
+    /// The steady clock stands 100 s behind: what is told is wall time, what is measured is not.
+    private func moment(_ wall: Instant) -> Moment { Moment(wall: wall, steady: wall + .seconds(-100)) }
+
     private func facts(_ kind: CallKind, number: UInt64 = 1) -> CallFacts {
         CallFacts(
             uid: uid, id: CallID(number: number), kind: kind,
@@ -116,14 +119,14 @@ struct JournalTests {
     private struct Bench {
         let driver: MachineDriver
         let journal: Journal
-        let now: NIOLockedValueBox<Instant>
+        let now: NIOLockedValueBox<Moment>
         let alarms: NIOLockedValueBox<[Duration]>
     }
 
     private func bench() async throws -> Bench {
         let driver = try MachineDriver(seed: 1)
         try await driver.store.commit(Transaction(origin: .user, [.create(try makeRecord())]))
-        let now = NIOLockedValueBox(start)
+        let now = NIOLockedValueBox(Moment(wall: start, steady: start + .seconds(-100)))
         let alarms = NIOLockedValueBox<[Duration]>([])
         let journal = Journal(
             store: driver.store, clock: { now.withLockedValue { $0 } },
@@ -134,15 +137,15 @@ struct JournalTests {
     @Test func `each call is one entry with its reconcile, correlation id, duration and outcome`() async throws {
         let bench = try await bench()
         let call = facts(.putSite)
-        bench.journal.observed(.callBegun(call), at: start)
+        bench.journal.observed(.callBegun(call), at: moment(start))
         bench.journal.observed(
-            .callFinished(call, .failed(.init(kind: .transient, message: "HTTP 503"))), at: start + .seconds(2))
+            .callFinished(call, .failed(.init(kind: .transient, message: "HTTP 503"))), at: moment(start + .seconds(2)))
         let agentCall = facts(.greetAgent, number: 2)
-        bench.journal.observed(.callBegun(agentCall), at: start + .seconds(3))
-        bench.journal.observed(.callFinished(agentCall, .agentGreeted(bootID: "b")), at: start + .seconds(4))
+        bench.journal.observed(.callBegun(agentCall), at: moment(start + .seconds(3)))
+        bench.journal.observed(.callFinished(agentCall, .agentGreeted(bootID: "b")), at: moment(start + .seconds(4)))
         let cancelled = facts(.readSite, number: 3)
-        bench.journal.observed(.callBegun(cancelled), at: start + .seconds(5))
-        bench.journal.observed(.callFinished(cancelled, nil), at: start + .seconds(5))
+        bench.journal.observed(.callBegun(cancelled), at: moment(start + .seconds(5)))
+        bench.journal.observed(.callFinished(cancelled, nil), at: moment(start + .seconds(5)))
 
         let unwritten = try await bench.journal.newest(of: uid, limit: 10)
         #expect(unwritten.count == 2, "readers see what is not written yet")
@@ -164,8 +167,8 @@ struct JournalTests {
     @Test func `a store that refuses costs entries and nothing else`() async throws {
         let bench = try await bench()
         let call = facts(.putSite)
-        bench.journal.observed(.callBegun(call), at: start)
-        bench.journal.observed(.callFinished(call, .siteWritten), at: start)
+        bench.journal.observed(.callBegun(call), at: moment(start))
+        bench.journal.observed(.callFinished(call, .siteWritten), at: moment(start))
         let journal = bench.journal
         // A store refuses whom nobody waits for any more.
         await withTaskGroup(of: Void.self) { group in
@@ -188,12 +191,12 @@ struct JournalTests {
             record: record,
             plan: Plan(rule: .runAcknowledged, reason: "", actions: [], status: status, nextLook: .onChange),
             commits: true)
-        bench.journal.observed(.decided(reconcile), at: start)
-        bench.journal.observed(.ended(uid, reconcile.facts, .requeue), at: start)
+        bench.journal.observed(.decided(reconcile), at: moment(start))
+        bench.journal.observed(.ended(uid, reconcile.facts, .requeue), at: moment(start))
         #expect(try await bench.journal.newest(of: uid, limit: 10).isEmpty, "a commit that failed tells nothing")
-        bench.journal.observed(.decided(reconcile), at: start)
-        bench.journal.observed(.committed(uid, reconcile.facts), at: start)
-        bench.journal.observed(.ended(uid, reconcile.facts, .success), at: start)
+        bench.journal.observed(.decided(reconcile), at: moment(start))
+        bench.journal.observed(.committed(uid, reconcile.facts), at: moment(start))
+        bench.journal.observed(.ended(uid, reconcile.facts, .success), at: moment(start))
         let told = try await bench.journal.newest(of: uid, limit: 10)
         #expect(told.map(\.name) == ["RunStarted"] && told.first?.reconcileID == 5)
     }

@@ -13,12 +13,15 @@ package final class ControllerService: Service {
     private struct State {
         var machine: ControllerMachine
         var timer: Scheduled<Void>?
+        /// Why this life is over: nothing is called any more.
+        var end: StoreError?
     }
 
     private let store: any RecordStore
     private let performer: CallPerformer
     private let output: OutputStore
-    private let clock: @Sendable () -> Instant
+    private let designer: SiteDesigner
+    private let clock: @Sendable () -> Moment
     private let logger: Logger
     private let observer: (any ControllerObserver)?
     private let state: NIOLockedValueBox<State>
@@ -28,11 +31,12 @@ package final class ControllerService: Service {
 
     package init(
         store: any RecordStore, performer: CallPerformer, output: OutputStore, designer: SiteDesigner, seed: UInt64,
-        clock: @escaping @Sendable () -> Instant, logger: Logger, observer: (any ControllerObserver)? = nil
+        clock: @escaping @Sendable () -> Moment, logger: Logger, observer: (any ControllerObserver)? = nil
     ) {
         self.store = store
         self.performer = performer
         self.output = output
+        self.designer = designer
         self.clock = clock
         self.logger = logger
         self.observer = observer
@@ -48,11 +52,20 @@ package final class ControllerService: Service {
         state.withLockedValue { $0.machine.hasObservedAzure }
     }
 
+    /// The store's freeze has changed: told by who has committed it.
+    package func freezeChanged(_ freeze: Freeze?) {
+        step(.freezeChanged(freeze))
+    }
+
     /// Ends on graceful shutdown; calls in flight are cancelled, and what they did is found out by the next life.
+    ///
+    /// - Throws: ``StoreError`` `fenced` once another controller has begun a life on this store.
     package func run() async throws {
         try await cancelWhenGracefulShutdown {
             let userChanges = self.store.changes.subscribeToUserChanges()
-            self.step(.started(try await self.store.allUIDs()))
+            let epoch = try await self.store.beginEpoch(writer: self.designer.writer)
+            let freeze = try await self.store.freeze()
+            self.step(.started(try await self.store.allUIDs(), epoch: epoch, freeze: freeze))
             await withDiscardingTaskGroup { group in
                 group.addTask {
                     for await uids in userChanges {
@@ -65,7 +78,11 @@ package final class ControllerService: Service {
                 group.cancelAll()
             }
         }
-        state.withLockedValue { $0.timer?.cancel() }
+        let end = state.withLockedValue { state in
+            state.timer?.cancel()
+            return state.end
+        }
+        if let end { throw end }
     }
 
     private func step(_ event: ControllerEvent) {
@@ -77,10 +94,12 @@ package final class ControllerService: Service {
             }
             for effect in effects {
                 // Under the lock, so that effects leave in the order in which they were decided.
-                if case .setTimer(let instant) = effect {
-                    setTimer(&state, at: instant)
-                } else {
-                    continuation.yield(effect)
+                switch effect {
+                case .setTimer(let instant): setTimer(&state, at: instant)
+                case .end(let error):
+                    state.end = error
+                    continuation.finish()
+                default: continuation.yield(effect)
                 }
             }
         }
@@ -88,11 +107,12 @@ package final class ControllerService: Service {
 
     private func setTimer(_ state: inout State, at instant: Instant) {
         state.timer?.cancel()
-        let delay = max(instant - clock(), .zero)
+        let delay = max(instant - clock().steady, .zero)
         state.timer = eventLoop.scheduleTask(in: .nanoseconds(delay.wholeNanoseconds)) { self.step(.timerFired) }
     }
 
     private func perform(_ effect: ControllerEffect) async {
+        if state.withLockedValue({ $0.end != nil }) { return }
         switch effect {
         case .load(let uid):
             do throws(StoreError) {
@@ -117,7 +137,7 @@ package final class ControllerService: Service {
                 logger.warning(
                     "output was not removed", metadata: Logger.Metadata([.key: uid.short, .reason: error.description]))
             }
-        case .setTimer: return  // set where it was decided
+        case .setTimer, .end: return  // dealt with where they were decided
         case .report(let uid, let facts, let message):
             var metadata = metadata(uid, facts)
             metadata[.reason] = "\(message)"

@@ -6,7 +6,7 @@ package import Tracing
 /// Called in the order of what happened, partly under the controller's lock: it must be quick, and never wait or call
 /// back.
 package protocol ControllerObserver: Sendable {
-    func observed(_ observation: ControllerObservation, at now: Instant)
+    func observed(_ observation: ControllerObservation, at now: Moment)
     /// What spans below this call hang on; `nil` where nobody traces.
     func context(of call: CallFacts) -> InstrumentationContext?
 }
@@ -128,7 +128,7 @@ package struct Observers: ControllerObserver {
         self.all = all
     }
 
-    package func observed(_ observation: ControllerObservation, at now: Instant) {
+    package func observed(_ observation: ControllerObservation, at now: Moment) {
         for observer in all { observer.observed(observation, at: now) }
     }
 

@@ -17,7 +17,7 @@ package final class Journal: ControllerObserver {
     }
 
     private let store: any RecordStore
-    private let clock: @Sendable () -> Instant
+    private let clock: @Sendable () -> Moment
     private let schedule: Scheduler
     private let logger: Logger
     private let state = NIOLockedValueBox(State())
@@ -27,7 +27,7 @@ package final class Journal: ControllerObserver {
 
     /// `onEvent` is told the reason of each event, for metrics; quickly, please.
     package init(
-        store: any RecordStore, clock: @escaping @Sendable () -> Instant, schedule: @escaping Scheduler, logger: Logger,
+        store: any RecordStore, clock: @escaping @Sendable () -> Moment, schedule: @escaping Scheduler, logger: Logger,
         onEvent: @escaping @Sendable (String) -> Void = { _ in }
     ) {
         self.store = store
@@ -41,7 +41,7 @@ package final class Journal: ControllerObserver {
     /// Entries that never reached the store.
     package var droppedCount: Int { state.withLockedValue { $0.buffer.dropped } }
 
-    package func observed(_ observation: ControllerObservation, at now: Instant) {
+    package func observed(_ observation: ControllerObservation, at now: Moment) {
         switch observation {
         case .decided(let reconcile):
             if reconcile.commits { state.withLockedValue { $0.decided[reconcile.uid] = reconcile } }
@@ -49,13 +49,13 @@ package final class Journal: ControllerObserver {
             guard let reconcile = state.withLockedValue({ $0.decided.removeValue(forKey: uid) }) else { return }
             let found = events(reconcile.record.status, reconcile.plan)
             for event in found { onEvent(event.reason) }
-            add(found.map { JournalEntry($0, of: reconcile, at: now) }, now)
+            add(found.map { JournalEntry($0, of: reconcile, at: now.wall) }, now.steady)
         case .ended(let uid, _, _): state.withLockedValue { _ = $0.decided.removeValue(forKey: uid) }
-        case .callBegun(let call): state.withLockedValue { $0.begun[call.id] = now }
+        case .callBegun(let call): state.withLockedValue { $0.begun[call.id] = now.steady }
         case .callFinished(let call, let result):
-            let begun = state.withLockedValue { $0.begun.removeValue(forKey: call.id) } ?? now
+            let begun = state.withLockedValue { $0.begun.removeValue(forKey: call.id) } ?? now.steady
             guard let result else { return }
-            add([JournalEntry(call, result, begun: begun, at: now)], now)
+            add([JournalEntry(call, result, took: now.steady - begun, at: now.wall)], now.steady)
         case .queued, .started, .listed, .listFailed: return
         }
     }
@@ -68,7 +68,7 @@ package final class Journal: ControllerObserver {
     /// Everything that was noted so far, now. For the end, and for tests.
     package func flush() async {
         while true {
-            let now = clock()
+            let now = clock().steady
             let batch = state.withLockedValue { $0.buffer.takeRest(now: now) }
             if batch.isEmpty { return }
             await write(batch)
@@ -87,12 +87,12 @@ package final class Journal: ControllerObserver {
     /// Writes the batches that are due.
     func writeDue() async {
         while true {
-            let now = clock()
+            let now = clock().steady
             let batch = state.withLockedValue { $0.buffer.takeBatch(now: now) }
             if batch.isEmpty { break }
             await write(batch)
         }
-        setAlarm(clock())
+        setAlarm(clock().steady)
     }
 
     private func write(_ batch: [JournalEntry]) async {
@@ -138,8 +138,8 @@ extension JournalEntry {
             generation: reconcile.facts.generation)
     }
 
-    fileprivate init(_ call: CallFacts, _ result: CallResult, begun: Instant, at now: Instant) {
-        let milliseconds = (now - begun).wholeNanoseconds / 1_000_000
+    fileprivate init(_ call: CallFacts, _ result: CallResult, took: Duration, at now: Instant) {
+        let milliseconds = took.wholeNanoseconds / 1_000_000
         self.init(
             uid: call.uid, at: now, kind: .call, name: call.kind.rawValue, isWarning: result.failure != nil,
             message: result.summary, rule: call.reconcile.rule.rawValue, reconcileID: call.reconcile.reconcileID,

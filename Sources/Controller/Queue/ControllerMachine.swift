@@ -1,5 +1,5 @@
 import DequeModule
-package import DesiredState
+import DesiredState
 import HeapModule
 
 /// The controller as a synchronous event machine: what happened goes in, what to do comes out. It reads no clock, draws randomness from a seed, and
@@ -22,6 +22,11 @@ package struct ControllerMachine {
     private var nextListAt: Instant?
     private var generator: SplitMix64
     private let designer: SiteDesigner
+    /// Carried by every transaction; `nil` before the start.
+    private var epoch: Epoch?
+    private var freeze: Freeze?
+    /// A later life of a controller has begun on the store.
+    private var isFenced = false
     private var reconcileCount: UInt64 = 0
     /// What was done since it was taken last; stays empty unless somebody looks on.
     private var observations: [ControllerObservation] = []
@@ -41,22 +46,31 @@ package struct ControllerMachine {
     /// Between two lists of all sites.
     static let resyncPeriod: Duration = .seconds(300)
 
-    package mutating func handle(_ event: ControllerEvent, now: Instant) -> [ControllerEffect] {
+    package mutating func handle(_ event: ControllerEvent, now: Moment) -> [ControllerEffect] {
+        guard !isFenced else { return [] }
         var effects: [ControllerEffect] = []
         switch event {
-        case .started(let uids):
+        case .started(let uids, let epoch, let freeze):
+            self.epoch = epoch
+            self.freeze = freeze
             for uid in uids { keys[uid] = KeyState() }
             isListInFlight = true
             effects.append(.listSites)
+        case .freezeChanged(let freeze):
+            self.freeze = freeze
+            for uid in keys.keys.sorted() { wake(uid) }
         case .changed(let uid): wake(uid)
         case .loaded(let uid, let stored): loaded(uid, stored, now, &effects)
-        case .loadFailed(let uid, let error): retryLater(uid, why: "\(error)", now, &effects)
-        case .committed(let uid): committed(uid, now, &effects)
-        case .commitFailed(let uid, let error): commitFailed(uid, error, now, &effects)
-        case .callFinished(let uid, let id, let result): callFinished(uid, id, result, now, &effects)
-        case .listed(let startedAt, let sites): listed(sites, startedAt: startedAt, now, &effects)
-        case .listFailed(let failure): listFailed(failure, now)
-        case .timerFired: timerFired(now, &effects)
+        case .loadFailed(let uid, let error): retryLater(uid, why: "\(error)", now.steady, &effects)
+        case .committed(let uid): committed(uid, now.steady, &effects)
+        case .commitFailed(_, let error) where error.isFenced:
+            isFenced = true
+            return [.end(error)]
+        case .commitFailed(let uid, let error): commitFailed(uid, error, now.steady, &effects)
+        case .callFinished(let uid, let id, let result): callFinished(uid, id, result, now.steady, &effects)
+        case .listed(let startedAt, let sites): listed(sites, startedAt: startedAt, now.steady, &effects)
+        case .listFailed(let failure): listFailed(failure, now.steady)
+        case .timerFired: timerFired(now.steady, &effects)
         }
         startQueued(&effects)
         effects += calls.startable()
@@ -111,7 +125,7 @@ package struct ControllerMachine {
     }
 
     private mutating func loaded(
-        _ uid: UID, _ stored: StoredRecord?, _ now: Instant, _ effects: inout [ControllerEffect]
+        _ uid: UID, _ stored: StoredRecord?, _ now: Moment, _ effects: inout [ControllerEffect]
     ) {
         guard var state = keys[uid], state.phase == .loading else { return }
         guard let stored else {
@@ -120,9 +134,9 @@ package struct ControllerMachine {
             return
         }
         state.memory.notice(stored, designer: designer)
-        let input = state.memory.input(stored, now: now, isListPending: isListPending)
+        let input = state.memory.input(stored, now: now, isListPending: isListPending, freeze: freeze)
         let plan = plan(input)
-        let steps = PlanSteps(plan, stored: stored, site: input.site, designer: designer, now: now)
+        let steps = PlanSteps(plan, stored: stored, site: input.site, designer: designer, epoch: epoch, now: now.wall)
         state.nextLook = nil
         if case .at(let instant) = plan.nextLook {
             state.nextLook = instant
@@ -142,7 +156,7 @@ package struct ControllerMachine {
         } else {
             keys[uid] = state
             rest(uid, state.isDirty ? .requeue : state.nextLook == nil ? .success : .requeueAfter)
-            begin(steps.calls, for: uid, now)
+            begin(steps.calls, for: uid, now.steady)
             if state.isDirty { wake(uid) }
         }
     }
@@ -277,6 +291,12 @@ private struct Timer: Comparable {
     let uid: UID?
 
     static func < (left: Timer, right: Timer) -> Bool { left.at < right.at }
+}
+
+extension StoreError {
+    fileprivate var isFenced: Bool {
+        if case .fenced = code { true } else { false }
+    }
 }
 
 /// One record in the machine.
