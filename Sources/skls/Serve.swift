@@ -33,8 +33,9 @@ struct Serve: AsyncParsableCommand {
             simulator
             ? .simulator(try simulatorOptions.configuration())
             : .azure(try AzureSettings(environment: ProcessInfo.processInfo.environment))
+        let traces = ProcessInfo.processInfo.environment["SKLS_TRACE_FILE"].flatMap { $0.isEmpty ? nil : $0 }
         let configuration = DaemonConfiguration(
-            stateDirectory: state, socketPath: try hostOptions.socketPath(), azure: azure)
+            stateDirectory: state, socketPath: try hostOptions.socketPath(), azure: azure, traceFile: traces)
         try await Daemon(configuration: configuration, logger: try logOptions.logger()).run()
     }
 }

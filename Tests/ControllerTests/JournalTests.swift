@@ -130,7 +130,10 @@ struct JournalTests {
         let alarms = NIOLockedValueBox<[Duration]>([])
         let journal = Journal(
             store: driver.store, clock: { now.withLockedValue { $0 } },
-            schedule: { delay, _ in alarms.withLockedValue { $0.append(delay) } }, logger: Logger(label: "test"))
+            timers: TimerSource { delay, _ in
+                alarms.withLockedValue { $0.append(delay) }
+                return {}
+            }, logger: Logger(label: "test"))
         return Bench(driver: driver, journal: journal, now: now, alarms: alarms)
     }
 

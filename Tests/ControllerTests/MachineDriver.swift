@@ -76,6 +76,10 @@ final class MachineDriver {
         if case .end = wanted.last { effects = wanted }
     }
 
+    func explain(_ stored: StoredRecord) -> KeyExplanation {
+        machine.explain(stored, now: Moment(wall: now + wallStep, steady: now))
+    }
+
     /// Loads that were asked for and not carried out.
     var pendingLoads: Int {
         effects.count { effect in

@@ -15,7 +15,7 @@ struct RecordsAPI: Sendable {
 
     /// All other paths are Docker's.
     static func serves(_ segments: [String]) -> Bool {
-        segments.first == "apis" || segments == ["healthz"] || segments == ["readyz"]
+        segments.first == "apis" || segments == ["healthz"] || segments == ["readyz"] || segments == ["metrics"]
     }
 
     /// Always answers: whatever goes wrong becomes a `Status`.
@@ -45,6 +45,7 @@ struct RecordsAPI: Sendable {
         let segments = exchange.target.segments
         if segments == ["healthz"] { return health([]) }
         if segments == ["readyz"] { return health(backend.readiness.failures()) }
+        if segments == ["metrics"], exchange.method == .get { return try await metrics() }
         guard segments.starts(with: RecordsAPI.prefix) else { throw RecordsError(.notFound, "page not found") }
         let rest = Array(segments.dropFirst(RecordsAPI.prefix.count))
         switch (exchange.method, rest.count) {
@@ -53,6 +54,8 @@ struct RecordsAPI: Sendable {
         case (.get, 1): return try reply(try await find(rest[0]))
         case (.put, 1): return try await apply(exchange, name: rest[0])
         case (.delete, 1): return try await delete(name: rest[0])
+        case (.get, 2) where rest[1] == "explain": return try await explain(name: rest[0])
+        case (.get, 2) where rest[1] == "events": return try await events(name: rest[0])
         case (.get, 2) where rest[1] == "log": return try await log(exchange, name: rest[0])
         case (_, 0), (_, 1): throw RecordsError(.methodNotAllowed, "the method \(exchange.method) is not allowed here")
         default: throw RecordsError(.notFound, "page not found")

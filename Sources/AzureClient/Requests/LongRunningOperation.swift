@@ -54,6 +54,9 @@ package struct LongRunningOperation: Sendable, Hashable, Codable {
     /// Since when there was nothing where the answer should be, in seconds since 1970.
     var absentSince: Int64?
 
+    /// What is asked next, fit to be shown: without its query, which may be a signature.
+    package var shownLink: String { nextLink.description }
+
     /// What is asked next.
     var nextLink: OperationLink {
         switch stage {

@@ -7,24 +7,28 @@ import NIOHTTP1
 /// to the log. Never repeats a call; whether to do so is the controller's decision.
 package struct AzureTransport: Transport {
     private let clients: HTTPClients
-    let clock: AzureClock
+    package let clock: AzureClock
     private let makeRequestID: @Sendable () -> GUID
     private let userAgent: String
     private let logger: Logger
+    private let onReply: @Sendable (_ method: String, _ status: Int?) -> Void
 
     /// - Parameters:
     ///   - clients: the caller shuts them down after the last call.
     ///   - makeRequestID: draws a fresh id for each call.
+    ///   - onReply: told of each request's end, for metrics; without a status where no answer came.
     package init(
         clients: HTTPClients, clock: AzureClock = .system,
         makeRequestID: @escaping @Sendable () -> GUID = Self.randomID,
-        userAgent: String, logger: Logger
+        userAgent: String, logger: Logger,
+        onReply: @escaping @Sendable (_ method: String, _ status: Int?) -> Void = { _, _ in }
     ) {
         self.clients = clients
         self.clock = clock
         self.makeRequestID = makeRequestID
         self.userAgent = userAgent
         self.logger = logger
+        self.onReply = onReply
     }
 
     /// A random id from the system's generator.
@@ -33,14 +37,17 @@ package struct AzureTransport: Transport {
         return GUID.random(using: &generator)
     }
 
-    func send(_ request: AzureRequest, bearer: AccessToken?) async throws(AzureError) -> AzureReply {
+    package func send(_ request: AzureRequest, bearer: AccessToken?) async throws(AzureError) -> AzureReply {
         let requestID = makeRequestID()
         let started = clock.now()
         let result = await exchange(prepared(request, bearer: bearer, requestID: requestID), request, requestID)
         log(request, requestID: requestID, result: result, duration: clock.now() - started)
         switch result {
-        case .success(let reply): return reply
+        case .success(let reply):
+            onReply(request.method.rawValue, reply.status)
+            return reply
         case .failure(let failure):
+            onReply(request.method.rawValue, nil)
             throw AzureError(
                 code: failure.code, operation: request.operation, resource: request.resource,
                 message: SafeText.blanked(failure.message, secrets: request.secrets),

@@ -8,7 +8,7 @@ import NIOConcurrencyHelpers
 package struct CallPerformer: Sendable {
     private let sites: any SitesAPI
     private let writer: SiteWriter
-    private let agents: AgentClient
+    private let agents: any AgentAPI
     private let directory: AgentDirectory
     private let output: OutputStore
     private let clock: @Sendable () -> Moment
@@ -18,7 +18,7 @@ package struct CallPerformer: Sendable {
     private static let greetingTimeout: Duration = .seconds(240)
 
     package init(
-        sites: any SitesAPI, agents: AgentClient, directory: AgentDirectory, output: OutputStore,
+        sites: any SitesAPI, agents: any AgentAPI, directory: AgentDirectory, output: OutputStore,
         clock: @escaping @Sendable () -> Moment
     ) {
         self.sites = sites

@@ -3,8 +3,6 @@ import AzureClient
 package import DesiredState
 package import Logging
 import NIOConcurrencyHelpers
-import NIOCore
-import NIOPosix
 import ServiceLifecycle
 import Tracing
 
@@ -12,7 +10,7 @@ import Tracing
 package final class ControllerService: Service {
     private struct State {
         var machine: ControllerMachine
-        var timer: Scheduled<Void>?
+        var cancelTimer: (@Sendable () -> Void)?
         /// Why this life is over: nothing is called any more.
         var end: StoreError?
     }
@@ -27,11 +25,12 @@ package final class ControllerService: Service {
     private let state: NIOLockedValueBox<State>
     private let effects: AsyncStream<ControllerEffect>
     private let continuation: AsyncStream<ControllerEffect>.Continuation
-    private let eventLoop: any EventLoop
+    private let timers: TimerSource
 
     package init(
         store: any RecordStore, performer: CallPerformer, output: OutputStore, designer: SiteDesigner, seed: UInt64,
-        clock: @escaping @Sendable () -> Moment, logger: Logger, observer: (any ControllerObserver)? = nil
+        clock: @escaping @Sendable () -> Moment, timers: TimerSource = .system, logger: Logger,
+        observer: (any ControllerObserver)? = nil
     ) {
         self.store = store
         self.performer = performer
@@ -44,12 +43,22 @@ package final class ControllerService: Service {
             State(machine: ControllerMachine(designer: designer, seed: seed, isObserved: observer != nil)))
         // Unbounded: the machine itself bounds what it asks for, and nothing it asks for may be dropped.
         (effects, continuation) = AsyncStream.makeStream(of: ControllerEffect.self)
-        eventLoop = MultiThreadedEventLoopGroup.singleton.next()
+        self.timers = timers
     }
 
     /// The sites were seen once since the start.
     package var hasObservedAzure: Bool {
         state.withLockedValue { $0.machine.hasObservedAzure }
+    }
+
+    /// How often each rule has decided in this life.
+    package var decisions: [RuleName: Int] {
+        state.withLockedValue { $0.machine.decisions }
+    }
+
+    /// What is known of this record now; reading it changes nothing.
+    package func explain(_ stored: StoredRecord) -> KeyExplanation {
+        state.withLockedValue { $0.machine.explain(stored, now: clock()) }
     }
 
     /// The store's freeze has changed: told by who has committed it.
@@ -61,28 +70,28 @@ package final class ControllerService: Service {
     ///
     /// - Throws: ``StoreError`` `fenced` once another controller has begun a life on this store.
     package func run() async throws {
-        try await cancelWhenGracefulShutdown {
-            let userChanges = self.store.changes.subscribeToUserChanges()
-            let epoch = try await self.store.beginEpoch(writer: self.designer.writer)
-            let freeze = try await self.store.freeze()
-            self.step(.started(try await self.store.allUIDs(), epoch: epoch, freeze: freeze))
-            await withDiscardingTaskGroup { group in
-                group.addTask {
-                    for await uids in userChanges {
-                        for uid in uids { self.step(.changed(uid)) }
-                    }
+        try await cancelWhenGracefulShutdown { try await self.live() }
+    }
+
+    /// The life itself. Ends when its task is cancelled, as `run` does on graceful shutdown.
+    package func live() async throws {
+        defer { state.withLockedValue { $0.cancelTimer?() } }
+        let userChanges = store.changes.subscribeToUserChanges()
+        let epoch = try await store.beginEpoch(writer: designer.writer)
+        let freeze = try await store.freeze()
+        step(.started(try await store.allUIDs(), epoch: epoch, freeze: freeze))
+        await withDiscardingTaskGroup { group in
+            group.addTask {
+                for await uids in userChanges {
+                    for uid in uids { self.step(.changed(uid)) }
                 }
-                for await effect in self.effects {
-                    group.addTask { await self.perform(effect) }
-                }
-                group.cancelAll()
             }
+            for await effect in self.effects {
+                group.addTask { await self.perform(effect) }
+            }
+            group.cancelAll()
         }
-        let end = state.withLockedValue { state in
-            state.timer?.cancel()
-            return state.end
-        }
-        if let end { throw end }
+        if let end = state.withLockedValue({ $0.end }) { throw end }
     }
 
     private func step(_ event: ControllerEvent) {
@@ -106,13 +115,13 @@ package final class ControllerService: Service {
     }
 
     private func setTimer(_ state: inout State, at instant: Instant) {
-        state.timer?.cancel()
-        let delay = max(instant - clock().steady, .zero)
-        state.timer = eventLoop.scheduleTask(in: .nanoseconds(delay.wholeNanoseconds)) { self.step(.timerFired) }
+        state.cancelTimer?()
+        state.cancelTimer = timers.after(max(instant - clock().steady, .zero)) { self.step(.timerFired) }
     }
 
     private func perform(_ effect: ControllerEffect) async {
-        if state.withLockedValue({ $0.end != nil }) { return }
+        // Once the life is over nothing more begins, not even with the logs.
+        if Task.isCancelled || state.withLockedValue({ $0.end != nil }) { return }
         switch effect {
         case .load(let uid):
             do throws(StoreError) {

@@ -5,9 +5,6 @@ import NIOConcurrencyHelpers
 /// Writes what happened to records into their journals, behind the controller's back: in batches, never waited for, and
 /// dropped (counted) when the store refuses.
 package final class Journal: ControllerObserver {
-    /// Calls the closure once, after the time.
-    package typealias Scheduler = @Sendable (Duration, @escaping @Sendable () -> Void) -> Void
-
     private struct State {
         var buffer = JournalBuffer()
         /// Decisions that are being committed. As many as the machine's active keys at most.
@@ -18,7 +15,7 @@ package final class Journal: ControllerObserver {
 
     private let store: any RecordStore
     private let clock: @Sendable () -> Moment
-    private let schedule: Scheduler
+    private let timers: TimerSource
     private let logger: Logger
     private let state = NIOLockedValueBox(State())
     private let wakes: AsyncStream<Void>
@@ -27,12 +24,12 @@ package final class Journal: ControllerObserver {
 
     /// `onEvent` is told the reason of each event, for metrics; quickly, please.
     package init(
-        store: any RecordStore, clock: @escaping @Sendable () -> Moment, schedule: @escaping Scheduler, logger: Logger,
+        store: any RecordStore, clock: @escaping @Sendable () -> Moment, timers: TimerSource = .system, logger: Logger,
         onEvent: @escaping @Sendable (String) -> Void = { _ in }
     ) {
         self.store = store
         self.clock = clock
-        self.schedule = schedule
+        self.timers = timers
         self.logger = logger
         self.onEvent = onEvent
         (wakes, wake) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
@@ -60,9 +57,13 @@ package final class Journal: ControllerObserver {
         }
     }
 
-    /// Writes until it is cancelled; ``flush()`` writes what is left.
+    /// Writes until ``finish()``; ``flush()`` writes what is left.
     package func run() async {
         for await _ in wakes { await writeDue() }
+    }
+
+    package func finish() {
+        wake.finish()
     }
 
     /// Everything that was noted so far, now. For the end, and for tests.
@@ -122,7 +123,8 @@ package final class Journal: ControllerObserver {
             return max(.zero, due - now)
         }
         guard let wait else { return }
-        schedule(wait) { [weak self] in
+        // Nobody takes it back: a timer too many costs one look.
+        _ = timers.after(wait) { [weak self] in
             guard let self else { return }
             state.withLockedValue { $0.alarm = nil }
             wake.yield()

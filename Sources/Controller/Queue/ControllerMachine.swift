@@ -8,7 +8,7 @@ import HeapModule
 /// For each record ("key") it goes round: load → plan → commit → call. At most one of load and commit is under way for a key; calls are in flight
 /// beside that, at most one of each kind, and their results only mark the key to be looked at again.
 package struct ControllerMachine {
-    private var keys: [UID: KeyState] = [:]
+    private(set) var keys: [UID: KeyState] = [:]
     private var timers = Heap<Timer>()
     private var announcedTimer: Instant?
     private var calls = CallQueue()
@@ -16,15 +16,17 @@ package struct ControllerMachine {
     private var queue: Deque<UID> = []
     /// Keys that are being loaded or committed.
     private var activeCount = 0
-    private var isListPending = true
+    private(set) var isListPending = true
     private var isListInFlight = false
-    private var listFailures = 0
+    private(set) var listFailures = 0
     private var nextListAt: Instant?
     private var generator: SplitMix64
-    private let designer: SiteDesigner
+    let designer: SiteDesigner
+    /// How often each rule has decided.
+    package private(set) var decisions: [RuleName: Int] = [:]
     /// Carried by every transaction; `nil` before the start.
     private var epoch: Epoch?
-    private var freeze: Freeze?
+    private(set) var freeze: Freeze?
     /// A later life of a controller has begun on the store.
     private var isFenced = false
     private var reconcileCount: UInt64 = 0
@@ -41,7 +43,7 @@ package struct ControllerMachine {
 
     /// Bound of keys that are loaded or committed at a time: the store works on one commit and a few reads at once, and each key waiting for it holds
     /// its record in memory.
-    static let maximumActiveKeys = 64
+    package static let maximumActiveKeys = 64
 
     /// Between two lists of all sites.
     static let resyncPeriod: Duration = .seconds(300)
@@ -136,6 +138,7 @@ package struct ControllerMachine {
         state.memory.notice(stored, designer: designer)
         let input = state.memory.input(stored, now: now, isListPending: isListPending, freeze: freeze)
         let plan = plan(input)
+        decisions[plan.rule, default: 0] += 1
         let steps = PlanSteps(plan, stored: stored, site: input.site, designer: designer, epoch: epoch, now: now.wall)
         state.nextLook = nil
         if case .at(let instant) = plan.nextLook {
