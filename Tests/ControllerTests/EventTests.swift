@@ -100,11 +100,12 @@ struct EventTests {
         #expect(events(repaired.status, repaired).isEmpty)
     }
 
-    @Test func `a pause is told when it begins and when it ends`() {
+    @Test func `a pause is told when it begins and when it ends`() throws {
+        let pause = try #require(RuleName(rawValue: "paused") ?? RuleName(rawValue: "suspended"))
         var old = FunctionAppStatus()
-        #expect(events(old, plan(.suspended, reason: "by ann") { _ in }).map(\.reason) == ["Paused"])
-        old.nextAction = NextAction(rule: "suspended", reason: "by ann", at: nil)
-        #expect(events(old, plan(.suspended) { _ in }).isEmpty)
+        #expect(events(old, plan(pause, reason: "by ann") { _ in }).map(\.reason) == ["Paused"])
+        old.nextAction = NextAction(rule: pause.rawValue, reason: "by ann", at: nil)
+        #expect(events(old, plan(pause) { _ in }).isEmpty)
         #expect(events(old, plan { _ in }).map(\.reason) == ["Resumed"])
     }
 }

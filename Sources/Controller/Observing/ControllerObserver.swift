@@ -90,9 +90,7 @@ extension CallResult {
         switch self {
         case .failed(let failure), .operationFailed(let failure): failure
         case .agentNotReady(let message): Failure(kind: .transient, message: message)
-        case .siteWritten, .siteAccepted, .operationRunning, .operationEnded, .siteRead, .siteDeleted, .siteWasAbsent,
-            .containerLogRead, .agentGreeted, .runReported, .bootChanged, .stopSent:
-            nil
+        default: nil
         }
     }
 
@@ -116,6 +114,7 @@ extension CallResult {
         case .stopSent: "the signal was sent"
         case .agentNotReady(let message): message
         case .failed(let failure): failure.message
+        default: "answered"
         }
     }
 }

@@ -12,18 +12,19 @@ enum Verdict {
 
     /// Somebody or something has stopped it.
     private static func standstill(_ explanation: Explanation, _ plan: Plan) -> (String, String?)? {
-        switch plan.rule {
-        case .frozen:
+        // By name, as the record's status keeps it.
+        switch plan.rule.rawValue {
+        case "frozen":
             (
                 "Nothing is written to Azure: \(plan.reason).",
                 "skls recover leads out, once it is clear which store is the right one"
             )
-        case .suspended:
+        case "suspended", "paused":
             (
                 "It is paused: \(explanation.facts.first { $0.name == "pause" }?.value ?? plan.reason).",
                 "skls resume \(explanation.name)"
             )
-        case .foreignOwner:
+        case "foreignOwner":
             (
                 "It is left alone: \(plan.reason).",
                 "remove the other site, or delete this record and declare it under another name"
@@ -134,6 +135,7 @@ extension CallKind {
         case .postRun: "asking the agent to begin the run"
         case .followRun: "following the run"
         case .stopRun: "stopping the run"
+        default: "the call \(rawValue)"
         }
     }
 
@@ -141,9 +143,9 @@ extension CallKind {
     fileprivate var verb: String? {
         switch self {
         case .putSite: "writes"
-        case .followOperation, .readSite, .readContainerLog: "reads"
+        case .followOperation, .readSite, .readDetails, .readContainerLog: "reads"
         case .deleteSite: "deletes"
-        case .greetAgent, .postRun, .followRun, .stopRun: nil
+        default: nil
         }
     }
 }

@@ -38,6 +38,7 @@ package enum ControllerEffect: Sendable {
 
 package struct CallID: Hashable, Sendable {
     package let number: UInt64
+    package init(number: UInt64) { self.number = number }
 }
 
 /// What every log line of a reconcile says.

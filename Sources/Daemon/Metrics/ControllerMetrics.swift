@@ -122,7 +122,7 @@ extension ControllerMetrics.State {
     private mutating func note(_ reconcile: Reconcile) {
         let metadata = reconcile.record.metadata
         let status = reconcile.plan.status
-        let isPaused = reconcile.facts.rule == .suspended || reconcile.facts.rule == .frozen
+        let isPaused = ["suspended", "paused", "frozen"].contains(reconcile.facts.rule.rawValue)
         let isDone = reconcile.plan.actions.contains(.forget)
         let isReconciled = !reconcile.record.isBeingDeleted && status.isTrue(.provisioned)
         guard !isPaused, !isDone, !isReconciled else {
