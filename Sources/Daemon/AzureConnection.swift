@@ -10,8 +10,13 @@ struct AzureConnection: Sendable {
 
     /// Asks the cloud where its services are, if it is not a published one.
     /// - Throws: if that fails, or a setting is none that can be used.
-    init(_ settings: AzureSettings, clients: HTTPClients, logger: Logger) async throws {
-        transport = AzureTransport(clients: clients, userAgent: "skls/\(sklsVersion)", logger: logger)
+    /// `onReply` is told of each request's end; without a status where no answer came.
+    init(
+        _ settings: AzureSettings, clients: HTTPClients, logger: Logger,
+        onReply: @escaping @Sendable (_ method: String, _ status: Int?) -> Void = { _, _ in }
+    ) async throws {
+        transport = AzureTransport(
+            clients: clients, userAgent: "skls/\(sklsVersion)", logger: logger, onReply: onReply)
         environment = try await settings.environment(transport)
         credential = settings.credentials.credential(environment: environment, transport: transport) { report in
             logger.info(

@@ -30,8 +30,7 @@ package struct Daemon: Sendable {
         let output = try OutputStore(directory: FilePath(directory.outputsPath))
         let core = DaemonCore(
             store: store, output: output, socketPath: configuration.socketPath,
-            boot: UInt64.random(in: 0 ... .max, using: &generator),
-            logger: logger)
+            boot: UInt64.random(in: 0 ... .max, using: &generator), traces: configuration.traceFile, logger: logger)
         switch configuration.azure {
         case .azure(let settings):
             try await serve([CoreService(core: core, settings: { settings }, logger: logger)])
@@ -108,6 +107,8 @@ struct DaemonCore: Sendable {
     let socketPath: String
     /// Names this life of the daemon in the sites' writer tag, and seeds its jitter.
     let boot: UInt64
+    /// The file for spans; `nil` = none are made.
+    var traces: String?
     let logger: Logger
 
     static let clock: @Sendable () -> Instant = {
@@ -115,10 +116,15 @@ struct DaemonCore: Sendable {
     }
 
     func run(settings: AzureSettings) async throws {
+        let observability = try Observability(
+            store: store, clock: SteadyClock(wall: DaemonCore.clock).now, seed: boot, traces: traces, logger: logger)
         let azureHTTP = HTTPClients(settings.http)
         do {
-            let connection = try await AzureConnection(settings, clients: azureHTTP, logger: logger)
-            try await run(settings: settings, connection: connection)
+            let metrics = observability.metrics
+            let connection = try await AzureConnection(settings, clients: azureHTTP, logger: logger) { method, status in
+                metrics.request(method: method, code: status.map(String.init) ?? "<error>")
+            }
+            try await run(settings: settings, connection: connection, observability)
             try await azureHTTP.shutdown()
         } catch {
             // The first error is the one worth telling; the clients only have to be shut down.
@@ -127,11 +133,13 @@ struct DaemonCore: Sendable {
         }
     }
 
-    private func run(settings: AzureSettings, connection: AzureConnection) async throws {
+    private func run(
+        settings: AzureSettings, connection: AzureConnection, _ observability: Observability
+    ) async throws {
         let sites = settings.siteAddress ?? "https://site.\(connection.environment.siteSuffix)"
         let agentHTTP = DaemonCore.makeAgentHTTPClient(settings.http, sites: sites)
         do {
-            try await run(settings: settings, connection: connection, agentHTTP: agentHTTP)
+            try await run(settings: settings, connection: connection, agentHTTP: agentHTTP, observability)
             try await agentHTTP.shutdown()
         } catch {
             // As above.
@@ -140,31 +148,42 @@ struct DaemonCore: Sendable {
         }
     }
 
-    private func run(settings: AzureSettings, connection: AzureConnection, agentHTTP: HTTPClient) async throws {
+    private func run(
+        settings: AzureSettings, connection: AzureConnection, agentHTTP: HTTPClient, _ observability: Observability
+    ) async throws {
         let designer = SiteDesigner(
             configuration: try settings.siteConfiguration, instance: store.instance, key: store.key,
             writer: String(boot, radix: 36))
         let agents = AgentClient(httpClient: agentHTTP, logger: logger)
         let directory = AgentDirectory(designer: designer, siteAddress: settings.siteAddress)
-        let clock = SteadyClock(wall: DaemonCore.clock)
+        let client = connection.client
+        let budgets: @Sendable () -> [RequestBudget] = { client.budgets() }
+        let clock = observability.clock
         let controller = ControllerService(
             store: store,
             performer: CallPerformer(
-                sites: connection.client, agents: agents, directory: directory, output: output, clock: clock.now),
+                sites: connection.client, agents: agents, directory: directory, output: output, clock: clock),
             output: output, designer: designer, seed: boot, rates: CallRates(connection.client.rates),
-            budgets: { connection.client.budgets() }, clock: clock.now, logger: logger)
+            budgets: { connection.client.budgets() }, clock: clock, logger: logger, observer: observability.observer)
         let api = APIServer(
             configuration: APIServerConfiguration(socketPath: socketPath, version: sklsVersion), store: store,
             output: output, runInput: AgentRunInput(store: store, agents: agents, directory: directory),
             images: try RegistryImageResolver(settings: settings, transport: connection.transport),
-            readiness: ControllerReadiness(controller: controller), clock: DaemonCore.clock, logger: logger)
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await controller.run() }
-            group.addTask { try await api.run() }
-            try await group.next()
-            // On a graceful shutdown each ends by itself; else the end of one is the end of the other.
-            if !Task.isShuttingDownGracefully { group.cancelAll() }
-            try await group.waitForAll()
+            readiness: ControllerReadiness(controller: controller),
+            explainer: ControllerExplainer(
+                store: store, controller: controller, journal: observability.journal, budgets: budgets),
+            metrics: DaemonMetrics(
+                metrics: observability.metrics, journal: observability.journal, budgets: budgets),
+            clock: DaemonCore.clock, logger: logger)
+        try await observability.whileRunning {
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { try await controller.run() }
+                group.addTask { try await api.run() }
+                try await group.next()
+                // On a graceful shutdown each ends by itself; else the end of one is the end of the other.
+                if !Task.isShuttingDownGracefully { group.cancelAll() }
+                try await group.waitForAll()
+            }
         }
     }
 

@@ -8,6 +8,8 @@ package struct DaemonConfiguration: Sendable {
     /// Path of the unix socket.
     package var socketPath: String
     package var azure: AzureChoice
+    /// Where spans are written as JSON lines; `nil` = none are made.
+    package var traceFile: String?
 
     package enum AzureChoice: Sendable {
         /// A simulator in this process; its state goes when the daemon goes.
@@ -15,10 +17,11 @@ package struct DaemonConfiguration: Sendable {
         case azure(AzureSettings)
     }
 
-    package init(stateDirectory: String, socketPath: String, azure: AzureChoice) {
+    package init(stateDirectory: String, socketPath: String, azure: AzureChoice, traceFile: String? = nil) {
         self.stateDirectory = stateDirectory
         self.socketPath = socketPath
         self.azure = azure
+        self.traceFile = traceFile
     }
 }
 

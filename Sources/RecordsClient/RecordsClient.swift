@@ -102,6 +102,16 @@ package struct RecordsClient: Sendable {
         RecordsWatch(client: self, selection: selection)
     }
 
+    /// Why the controller does with the record what it does, or waits.
+    package func explain(_ name: String) async throws(RecordsClientError) -> Explanation {
+        try decode(Explanation.self, from: try await reply(.GET, try path(of: name) + "/explain").body)
+    }
+
+    /// What is worth telling of the record's history.
+    package func events(_ name: String) async throws(RecordsClientError) -> EventList {
+        try decode(EventList.self, from: try await reply(.GET, try path(of: name) + "/events").body)
+    }
+
     /// The output of all runs, or of one. With `follow` also what comes until the open run ends.
     package func log(
         _ name: String, follow: Bool = false, tail: Int? = nil, run: Int? = nil

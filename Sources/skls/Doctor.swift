@@ -28,8 +28,9 @@ struct DoctorCommand: AsyncParsableCommand {
     func run() async throws {
         var logOptions = LogOptions()
         logOptions.logLevel = logLevel
+        logOptions.logFormat = nil
         try logOptions.validate()
-        let doctor = Doctor(variables: ProcessInfo.processInfo.environment, logger: logOptions.logger())
+        let doctor = Doctor(variables: ProcessInfo.processInfo.environment, logger: try logOptions.logger())
         let report = try await doctor.report()
         switch format {
         case .table: Output.result(table(report))

@@ -19,8 +19,8 @@ struct Skls: AsyncParsableCommand {
               skls logs hello
             """,
         subcommands: [
-            Apply.self, Inventories.self, Get.self, Pause.self, Resume.self, Wait.self, Logs.self, Delete.self,
-            Serve.self, DoctorCommand.self, Simulator.self,
+            Apply.self, Inventories.self, Get.self, Explain.self, Events.self, Pause.self, Resume.self, Wait.self,
+            Logs.self, Delete.self, Serve.self, DoctorCommand.self, Simulator.self,
             ShowVersion.self,
         ])
 

@@ -33,9 +33,10 @@ struct Serve: AsyncParsableCommand {
             simulator
             ? .simulator(try simulatorOptions.configuration())
             : .azure(try AzureSettings(environment: ProcessInfo.processInfo.environment))
+        let traces = ProcessInfo.processInfo.environment["SKLS_TRACE_FILE"].flatMap { $0.isEmpty ? nil : $0 }
         let configuration = DaemonConfiguration(
-            stateDirectory: state, socketPath: try hostOptions.socketPath(), azure: azure)
-        try await Daemon(configuration: configuration, logger: logOptions.logger()).run()
+            stateDirectory: state, socketPath: try hostOptions.socketPath(), azure: azure, traceFile: traces)
+        try await Daemon(configuration: configuration, logger: try logOptions.logger()).run()
     }
 }
 
@@ -51,15 +52,35 @@ struct LogOptions: ParsableArguments {
     @Option(help: ArgumentHelp("trace, debug, info, notice, warning, error or critical.", valueName: "level"))
     var logLevel: String = "info"
 
+    @Option(help: ArgumentHelp("text or json. Default: $SKLS_LOG_FORMAT, else text.", valueName: "format"))
+    var logFormat: String?
+
     func validate() throws {
         guard Logger.Level(rawValue: logLevel) != nil else {
             throw ValidationError("unknown log level \(logLevel)")
         }
+        _ = try format()
+    }
+
+    private func format() throws -> LogFormat {
+        let variable = ProcessInfo.processInfo.environment["SKLS_LOG_FORMAT"].flatMap { $0.isEmpty ? nil : $0 }
+        guard let text = logFormat ?? variable else { return .text }
+        guard let format = LogFormat(rawValue: text) else {
+            throw ValidationError("the log format is text or json, not \(text)")
+        }
+        return format
     }
 
     /// Writes to standard error.
-    func logger() -> Logger {
-        var logger = Logger(label: "skls", factory: { StreamLogHandler.standardError(label: $0) })
+    /// - Throws: `ValidationError` for an unknown format.
+    func logger() throws -> Logger {
+        let format = try format()
+        var logger = Logger(label: "skls") { label -> any LogHandler in
+            switch format {
+            case .text: StreamLogHandler.standardError(label: label)
+            case .json: JSONLogHandler.standardError()
+            }
+        }
         logger.logLevel = Logger.Level(rawValue: logLevel) ?? .info
         return logger
     }

@@ -17,7 +17,7 @@ struct Simulator: AsyncParsableCommand {
 
     func run() async throws {
         let configuration = try simulatorOptions.configuration()
-        try await runSimulator(configuration: configuration, logger: logOptions.logger()) { address in
+        try await runSimulator(configuration: configuration, logger: try logOptions.logger()) { address in
             var lines = ["# files: \(address.directory)", "# https: \(address.secureURL)"]
             lines += AzureSettings.environment(of: configuration, at: address).map { "export \($0.name)=\($0.value)" }
             lines.append("# for az and the SDKs:")

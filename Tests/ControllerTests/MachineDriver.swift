@@ -24,6 +24,8 @@ final class MachineDriver {
     private(set) var lives = 1
     private(set) var stepCount = 0
     private(set) var rules: Set<RuleName> = []
+    /// What the machine told those who look on.
+    private(set) var observed: [ControllerObservation] = []
     /// Commits made while nothing was left to do should be none.
     private(set) var commitCount = 0
 
@@ -47,7 +49,7 @@ final class MachineDriver {
         return ControllerMachine(
             designer: SiteDesigner(
                 configuration: configuration, instance: store.instance, key: store.key, writer: "test"),
-            seed: seed)
+            seed: seed, isObserved: true)
     }
 
     /// Begins a life: the first of the test, or another after a crash. Effects that were not carried out are lost, as in a crash.
@@ -68,9 +70,14 @@ final class MachineDriver {
 
     func feed(_ event: ControllerEvent) {
         let wanted = machine.handle(event, now: Moment(wall: now + wallStep, steady: now))
+        observed += machine.takeObservations()
         effects += wanted
         // As the service does: what was wanted before and has not begun is not done any more.
         if case .end = wanted.last { effects = wanted }
+    }
+
+    func explain(_ stored: StoredRecord) -> KeyExplanation {
+        machine.explain(stored, now: Moment(wall: now + wallStep, steady: now))
     }
 
     /// Loads that were asked for and not carried out.

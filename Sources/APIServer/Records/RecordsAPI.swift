@@ -16,7 +16,7 @@ struct RecordsAPI: Sendable {
 
     /// All other paths are Docker's.
     static func serves(_ segments: [String]) -> Bool {
-        segments.first == "apis" || segments == ["healthz"] || segments == ["readyz"]
+        segments.first == "apis" || segments == ["healthz"] || segments == ["readyz"] || segments == ["metrics"]
     }
 
     /// Always answers: whatever goes wrong becomes a `Status`.
@@ -49,6 +49,7 @@ struct RecordsAPI: Sendable {
         if segments.starts(with: RecordsAPI.inventoriesPrefix) {
             return try await inventories(exchange, Array(segments.dropFirst(RecordsAPI.inventoriesPrefix.count)))
         }
+        if segments == ["metrics"], exchange.method == .get { return try await metrics() }
         guard segments.starts(with: RecordsAPI.prefix) else { throw RecordsError(.notFound, "page not found") }
         let rest = Array(segments.dropFirst(RecordsAPI.prefix.count))
         switch (exchange.method, rest.count) {
@@ -57,6 +58,8 @@ struct RecordsAPI: Sendable {
         case (.get, 1): return try answer(try await find(rest[0]), exchange)
         case (.put, 1): return try await apply(exchange, name: rest[0])
         case (.delete, 1): return try await delete(exchange, name: rest[0])
+        case (.get, 2) where rest[1] == "explain": return try await explain(name: rest[0])
+        case (.get, 2) where rest[1] == "events": return try await events(name: rest[0])
         case (.get, 2) where rest[1] == "log": return try await log(exchange, name: rest[0])
         case (.put, 2) where rest[1] == "suspension": return try await suspend(exchange, name: rest[0])
         case (.delete, 2) where rest[1] == "suspension": return try await resume(exchange, name: rest[0])

@@ -11,6 +11,8 @@ struct Backend: Sendable {
     let input: any RunInput
     let images: any ImageResolver
     let readiness: any ReadinessCheck
+    let explainer: (any Explainer)?
+    let metrics: (any MetricsSource)?
     let clock: @Sendable () -> Instant
     let inputClaims = InputClaims()
     let inventoryGate = InventoryGate()

@@ -60,6 +60,9 @@ package struct LongRunningOperation: Sendable, Hashable, Codable {
         return true
     }
 
+    /// What is asked next, fit to be shown: without its query, which may be a signature.
+    package var shownLink: String { nextLink.description }
+
     /// What is asked next.
     var nextLink: OperationLink {
         switch stage {

@@ -32,6 +32,7 @@ struct RateLimiter: Sendable {
         var bucket: TokenBucket
         var waiting: [Ticket] = []
         var underWay = 0
+        var throttledCount = 0
 
         mutating func insert(_ ticket: Ticket) {
             let place = waiting.lastIndex { $0.precedes(ticket) }.map { $0 + 1 } ?? 0
@@ -87,6 +88,7 @@ struct RateLimiter: Sendable {
     /// A quota is used up: freezes the class for all callers. Answers that something is busy do not come here.
     mutating func exceeded(_ kind: RequestClass, retryAfter: Duration?, now: Instant) {
         lines[kind]?.bucket.freeze(until: now + (retryAfter ?? Self.usualFreeze), now: now)
+        lines[kind]?.throttledCount += 1
     }
 
     /// Azure says what is left. Only ever lowers a bucket: what is under way is not in Azure's figure yet.
@@ -114,7 +116,8 @@ struct RateLimiter: Sendable {
                 name: kind.name, verb: kind.verb, isOfSubscription: kind.isOfSubscription,
                 remaining: Int(line.bucket.remaining(now: now)), burst: Int(line.bucket.rate.burst),
                 waiting: line.waiting.count, underWay: line.underWay,
-                frozenFor: line.bucket.frozenUntil.flatMap { now < $0 ? $0 - now : nil })
+                frozenFor: line.bucket.frozenUntil.flatMap { now < $0 ? $0 - now : nil },
+                throttledCount: line.throttledCount)
         }.sorted { $0.name < $1.name }
     }
 }
@@ -146,4 +149,6 @@ package struct RequestBudget: Sendable, Hashable {
     package let underWay: Int
     /// How long Azure wants to be left alone, nil if it does not.
     package let frozenFor: Duration?
+    /// How often Azure said that the quota is used up.
+    package let throttledCount: Int
 }

@@ -11,20 +11,24 @@ package struct AzureTransport: Transport {
     private let makeRequestID: @Sendable () -> GUID
     private let userAgent: String
     private let logger: Logger
+    private let onReply: @Sendable (_ method: String, _ status: Int?) -> Void
 
     /// - Parameters:
     ///   - clients: the caller shuts them down after the last call.
     ///   - makeRequestID: draws a fresh id for each call.
+    ///   - onReply: told of each request's end, for metrics; without a status where no answer came.
     package init(
         clients: HTTPClients, clock: AzureClock = .system,
         makeRequestID: @escaping @Sendable () -> GUID = Self.randomID,
-        userAgent: String, logger: Logger
+        userAgent: String, logger: Logger,
+        onReply: @escaping @Sendable (_ method: String, _ status: Int?) -> Void = { _, _ in }
     ) {
         self.clients = clients
         self.clock = clock
         self.makeRequestID = makeRequestID
         self.userAgent = userAgent
         self.logger = logger
+        self.onReply = onReply
     }
 
     /// A random id from the system's generator.
@@ -39,8 +43,11 @@ package struct AzureTransport: Transport {
         let result = await exchange(prepared(request, bearer: bearer, requestID: requestID), request, requestID)
         log(request, requestID: requestID, result: result, duration: clock.now() - started)
         switch result {
-        case .success(let reply): return reply
+        case .success(let reply):
+            onReply(request.method.rawValue, reply.status)
+            return reply
         case .failure(let failure):
+            onReply(request.method.rawValue, nil)
             throw AzureError(
                 code: failure.code, operation: request.operation, resource: request.resource,
                 message: SafeText.blanked(failure.message, secrets: request.secrets),

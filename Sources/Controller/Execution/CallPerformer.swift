@@ -32,13 +32,17 @@ package struct CallPerformer: Sendable {
         self.clock = clock
     }
 
-    /// `nil` when the task was cancelled: nothing is known then, and the next life of the daemon finds out.
-    func perform(_ call: Call, lane: Lane) async -> CallResult? {
-        await RequestPriority.$current.withValue(lane.priority) { await perform(call) }
+    /// A fresh one, for all requests of one call.
+    func makeCorrelationID() -> CorrelationID {
+        CorrelationID(ids.withLockedValue { GUID.random(using: &$0) })
     }
 
-    private func perform(_ call: Call) async -> CallResult? {
-        let correlationID = CorrelationID(ids.withLockedValue { GUID.random(using: &$0) })
+    /// `nil` when the task was cancelled: nothing is known then, and the next life of the daemon finds out.
+    func perform(_ call: Call, lane: Lane, correlationID: CorrelationID) async -> CallResult? {
+        await RequestPriority.$current.withValue(lane.priority) { await perform(call, correlationID: correlationID) }
+    }
+
+    private func perform(_ call: Call, correlationID: CorrelationID) async -> CallResult? {
         switch call {
         case .putSite(let design, let isUpdate):
             return await azure { () async throws(AzureError) in
@@ -86,7 +90,7 @@ package struct CallPerformer: Sendable {
     /// All sites of the scope with the steady time before the first page was asked for.
     func listSites() async -> ControllerEvent? {
         let startedAt = clock().steady
-        let correlationID = CorrelationID(ids.withLockedValue { GUID.random(using: &$0) })
+        let correlationID = makeCorrelationID()
         do throws(AzureError) {
             return .listed(
                 startedAt: startedAt, try await sites.listSites(correlationID: correlationID).map(ObservedSite.init))

@@ -4,6 +4,7 @@ package import DesiredState
 package import Logging
 import NIOConcurrencyHelpers
 import ServiceLifecycle
+import Tracing
 
 /// The controller's life in the daemon: feeds the machine with what happens, and carries out what it asks for. Lock, step, unlock, run.
 package final class ControllerService: Service {
@@ -21,6 +22,7 @@ package final class ControllerService: Service {
     private let budgets: @Sendable () -> [RequestBudget]
     private let clock: @Sendable () -> Moment
     private let logger: Logger
+    private let observer: (any ControllerObserver)?
     private let state: NIOLockedValueBox<State>
     private let effects: AsyncStream<ControllerEffect>
     private let continuation: AsyncStream<ControllerEffect>.Continuation
@@ -30,7 +32,8 @@ package final class ControllerService: Service {
     package init(
         store: any RecordStore, performer: CallPerformer, output: OutputStore, designer: SiteDesigner, seed: UInt64,
         rates: CallRates, budgets: @escaping @Sendable () -> [RequestBudget],
-        clock: @escaping @Sendable () -> Moment, timers: TimerSource = .system, logger: Logger
+        clock: @escaping @Sendable () -> Moment, timers: TimerSource = .system, logger: Logger,
+        observer: (any ControllerObserver)? = nil
     ) {
         self.store = store
         self.performer = performer
@@ -39,7 +42,11 @@ package final class ControllerService: Service {
         self.budgets = budgets
         self.clock = clock
         self.logger = logger
-        state = NIOLockedValueBox(State(machine: ControllerMachine(designer: designer, seed: seed, rates: rates)))
+        self.observer = observer
+        state = NIOLockedValueBox(
+            State(
+                machine: ControllerMachine(
+                    designer: designer, seed: seed, rates: rates, isObserved: observer != nil)))
         // Unbounded: the machine itself bounds what it asks for, and nothing it asks for may be dropped.
         (effects, continuation) = AsyncStream.makeStream(of: ControllerEffect.self)
         self.timers = timers
@@ -53,6 +60,11 @@ package final class ControllerService: Service {
     /// How often each rule has decided in this life.
     package var decisions: [RuleName: Int] {
         state.withLockedValue { $0.machine.decisions }
+    }
+
+    /// What is known of this record now; reading it changes nothing.
+    package func explain(_ stored: StoredRecord) -> KeyExplanation {
+        state.withLockedValue { $0.machine.explain(stored, now: clock()) }
     }
 
     /// The store's freeze has changed: told by who has committed it.
@@ -90,7 +102,12 @@ package final class ControllerService: Service {
 
     private func step(_ event: ControllerEvent) {
         state.withLockedValue { state in
-            for effect in state.machine.handle(event, now: clock()) {
+            let now = clock()
+            let effects = state.machine.handle(event, now: now)
+            if let observer {
+                for observation in state.machine.takeObservations() { observer.observed(observation, at: now) }
+            }
+            for effect in effects {
                 // Under the lock, so that effects leave in the order in which they were decided.
                 switch effect {
                 case .setTimer(let instant): setTimer(&state, at: instant)
@@ -121,27 +138,27 @@ package final class ControllerService: Service {
         case .commit(let uid, let transaction, let sealing, let facts):
             await commit(uid, transaction, sealing: sealing, facts)
         case .call(let uid, let id, let call, let facts):
-            guard let result = await performer.perform(call, lane: facts.lane) else { return }
+            guard let result = await perform(call, id, uid, facts) else { return }
             if call.kind.isToAzure { step(.budgetRead(budgets().compactMap(BudgetReading.init))) }
-            log(call, result, uid, facts)
             step(.callFinished(uid, id, result))
         case .listSites:
             guard let event = await performer.listSites() else { return }
             if case .listFailed(let failure) = event {
-                logger.warning("sites cannot be listed", metadata: ["reason": "\(failure.message)"])
+                logger.warning("sites cannot be listed", metadata: Logger.Metadata([.reason: failure.message]))
             }
             step(event)
         case .removeOutput(let uid):
             do throws(AgentError) {
                 try output.remove(uid: uid.text)
             } catch {
-                logger.warning("output was not removed", metadata: ["key": "\(uid.short)", "reason": "\(error)"])
+                logger.warning(
+                    "output was not removed", metadata: Logger.Metadata([.key: uid.short, .reason: error.description]))
             }
         case .setTimer, .end: return  // dealt with where they were decided
         case .report(let uid, let facts, let message):
-            logger.error(
-                "the store failed",
-                metadata: ["key": "\(uid.short)", "rule": "\(facts.rule)", "reason": "\(message)"])
+            var metadata = metadata(uid, facts)
+            metadata[.reason] = "\(message)"
+            logger.error("the store failed", metadata: metadata)
         }
     }
 
@@ -158,22 +175,45 @@ package final class ControllerService: Service {
         }
     }
 
-    private func log(_ call: Call, _ result: CallResult, _ uid: UID, _ facts: LogFacts) {
-        var metadata = metadata(uid, facts)
-        metadata["call"] = "\(call.kind.rawValue)"
-        if call.kind.isToAzure { metadata["lane"] = "\(facts.lane)" }
+    /// The call, told to the observer and to the log.
+    private func perform(_ call: Call, _ id: CallID, _ uid: UID, _ facts: LogFacts) async -> CallResult? {
+        let correlationID = performer.makeCorrelationID()
+        let begun = CallFacts(
+            uid: uid, id: id, kind: call.kind, reconcile: facts,
+            correlationID: call.kind.isToAzure ? correlationID.description : nil)
+        observer?.observed(.callBegun(begun), at: clock())
+        let result: CallResult?
+        if let context = observer?.context(of: begun) {
+            result = await InstrumentationContext.withValue(context) {
+                await performer.perform(call, lane: facts.lane, correlationID: correlationID)
+            }
+        } else {
+            result = await performer.perform(call, lane: facts.lane, correlationID: correlationID)
+        }
+        observer?.observed(.callFinished(begun, result), at: clock())
+        if let result { log(begun, result) }
+        return result
+    }
+
+    private func log(_ call: CallFacts, _ result: CallResult) {
+        var metadata = metadata(call.uid, call.reconcile)
+        metadata[.call] = "\(call.kind.rawValue)"
+        if call.kind.isToAzure { metadata[.lane] = "\(call.reconcile.lane)" }
+        if let correlationID = call.correlationID { metadata[.correlationID] = "\(correlationID)" }
         switch result {
         case .failed(let failure), .operationFailed(let failure):
-            metadata["reason"] = "\(failure.message)"
+            metadata[.reason] = "\(failure.message)"
             logger.warning("a call failed", metadata: metadata)
         case .agentNotReady(let message):
-            metadata["reason"] = "\(message)"
+            metadata[.reason] = "\(message)"
             logger.debug("the agent did not answer", metadata: metadata)
         default: logger.debug("called", metadata: metadata)
         }
     }
 
     private func metadata(_ uid: UID, _ facts: LogFacts) -> Logger.Metadata {
-        ["key": "\(uid.short)", "generation": "\(facts.generation)", "rule": "\(facts.rule)"]
+        Logger.Metadata([
+            .key: uid.short, .generation: facts.generation, .reconcileID: facts.reconcileID, .rule: facts.rule.rawValue,
+        ])
     }
 }

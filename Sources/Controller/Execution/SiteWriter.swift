@@ -110,6 +110,11 @@ enum StoredOperation {
         }
     }
 
+    /// Fit to be shown to people.
+    static func shown(_ text: String) -> String {
+        operation(text)?.shownLink ?? "an operation that this release cannot read"
+    }
+
     /// Nil for what another release wrote: then the site is read in its place.
     static func operation(_ text: String) -> LongRunningOperation? {
         do {

@@ -8,7 +8,7 @@ import HeapModule
 /// For each record ("key") it goes round: load → plan → commit → call. At most one of load and commit is under way for a key; calls are in flight
 /// beside that, at most one of each kind, and their results only mark the key to be looked at again.
 package struct ControllerMachine {
-    private var keys: [UID: KeyState] = [:]
+    private(set) var keys: [UID: KeyState] = [:]
     private var timers = Heap<Timer>()
     private var announcedTimer: Instant?
     private var calls: CallScheduler
@@ -19,24 +19,32 @@ package struct ControllerMachine {
     private var activeCount = 0
     /// Those of them that a list of all sites brought up.
     private var activeResyncCount = 0
-    private var isListPending = true
+    private(set) var isListPending = true
     private var isListInFlight = false
-    private var listFailures = 0
+    private(set) var listFailures = 0
     private var nextListAt: Instant?
     private var listStartedAt: Instant?
     private var listedSiteCount = 0
     private var generator: SplitMix64
-    private let designer: SiteDesigner
+    let designer: SiteDesigner
     /// How often each rule has decided.
     package private(set) var decisions: [RuleName: Int] = [:]
     /// Carried by every transaction; `nil` before the start.
     private var epoch: Epoch?
-    private var freeze: Freeze?
+    private(set) var freeze: Freeze?
     /// A later life of a controller has begun on the store.
     private var isFenced = false
+    private var reconcileCount: UInt64 = 0
+    /// What was done since it was taken last; stays empty unless somebody looks on.
+    private var observations: [ControllerObservation] = []
+    private let isObserved: Bool
 
-    package init(designer: SiteDesigner, seed: UInt64, rates: CallRates = CallRates(.published)) {
+    /// `isObserved`: whoever drives it calls ``takeObservations()`` after each step.
+    package init(
+        designer: SiteDesigner, seed: UInt64, rates: CallRates = CallRates(.published), isObserved: Bool = false
+    ) {
         self.designer = designer
+        self.isObserved = isObserved
         calls = CallScheduler(rates)
         pacer = PollPacer(rates.reads)
         generator = SplitMix64(state: seed)
@@ -44,7 +52,7 @@ package struct ControllerMachine {
 
     /// Bound of keys that are loaded or committed at a time: the store works on one commit and a few reads at once, and each key waiting for it holds
     /// its record in memory.
-    static let maximumActiveKeys = 64
+    package static let maximumActiveKeys = 64
 
     /// Of these, how many may be looked at only because of a list of all sites, so that a user's record finds a place at once.
     static let maximumResyncKeys = 48
@@ -108,6 +116,7 @@ package struct ControllerMachine {
         case .idle:
             state.phase = .queued(lane)
             queue.append(uid, lane)
+            note(.queued(uid))
         case .queued(let present):
             if lane < present {
                 state.phase = .queued(lane)
@@ -129,17 +138,32 @@ package struct ControllerMachine {
             if state.isResync { activeResyncCount += 1 }
             state.phase = .loading
             state.isDirty = false
+            reconcileCount += 1
+            state.log.reconcileID = reconcileCount
             keys[uid] = state
+            note(.started(uid, reconcileID: reconcileCount))
             effects.append(.load(uid))
         }
     }
 
     /// The round is over, until the key is woken again.
-    private mutating func rest(_ uid: UID) {
+    private mutating func rest(_ uid: UID, _ result: ReconcileResult) {
         activeCount -= 1
         if keys[uid]?.isResync ?? false { activeResyncCount -= 1 }
         keys[uid]?.isResync = false
         keys[uid]?.phase = .idle
+        if let log = keys[uid]?.log { note(.ended(uid, log, result)) }
+    }
+
+    private mutating func note(_ observation: ControllerObservation) {
+        if isObserved { observations.append(observation) }
+    }
+
+    /// What was done since the last time, oldest first.
+    package mutating func takeObservations() -> [ControllerObservation] {
+        guard !observations.isEmpty else { return [] }
+        defer { observations.removeAll(keepingCapacity: true) }
+        return observations
     }
 
     private mutating func loaded(
@@ -147,7 +171,7 @@ package struct ControllerMachine {
     ) {
         guard var state = keys[uid], state.phase == .loading else { return }
         guard let stored else {
-            rest(uid)
+            rest(uid, .success)
             remove(uid)
             return
         }
@@ -164,13 +188,20 @@ package struct ControllerMachine {
             // A timer for the same instant is there already, unless it has fired.
             if instant != planned || instant <= now.steady { timers.insert(Timer(at: instant, uid: uid)) }
         }
-        state.log = LogFacts(generation: stored.record.metadata.generation, rule: plan.rule, reason: plan.reason)
+        state.log = LogFacts(
+            generation: stored.record.metadata.generation, rule: plan.rule, reason: plan.reason,
+            reconcileID: state.log.reconcileID)
         let isWaiting = !admit(&steps, for: uid, &state, now.steady)
+        note(
+            .decided(
+                Reconcile(
+                    uid: uid, facts: state.log, record: stored.record, plan: plan,
+                    commits: !isWaiting && steps.transaction != nil)))
         // Somebody waits until the record comes to rest or for a time that nothing can shorten.
         if state.nextLook != nil || plan.actions.isEmpty && !state.memory.isCalling { state.woken = nil }
         if isWaiting {
             keys[uid] = state
-            rest(uid)
+            rest(uid, .requeue)
             if state.isDirty { wake(uid) }
             return
         }
@@ -180,7 +211,7 @@ package struct ControllerMachine {
             effects.append(.commit(uid, transaction, sealing: steps.sealedOutputs, state.log))
         } else {
             keys[uid] = state
-            rest(uid)
+            rest(uid, state.isDirty ? .requeue : state.nextLook == nil ? .success : .requeueAfter)
             begin(steps.calls, for: uid, now.steady)
             if state.isDirty { wake(uid) }
         }
@@ -190,15 +221,17 @@ package struct ControllerMachine {
         guard var state = keys[uid], case .committing(let steps) = state.phase else { return }
         if let token = steps.openedToken { state.memory.isOpening(token: token) }
         keys[uid] = state
-        rest(uid)
+        // What was committed may let another rule apply; after a mere status write none can.
+        let isWanted = state.isDirty || steps.changesFacts && steps.calls.isEmpty
+        note(.committed(uid, state.log))
+        rest(uid, isWanted && !steps.forgets ? .requeue : state.nextLook == nil ? .success : .requeueAfter)
         if steps.forgets {
             remove(uid)
             effects.append(.removeOutput(uid))
             return
         }
         begin(steps.calls, for: uid, now)
-        // What was committed may let another rule apply; after a mere status write none can.
-        if state.isDirty || steps.changesFacts && steps.calls.isEmpty { wake(uid) }
+        if isWanted { wake(uid) }
     }
 
     private mutating func commitFailed(
@@ -207,7 +240,7 @@ package struct ControllerMachine {
         guard case .committing = keys[uid]?.phase else { return }
         switch error.code {
         case .conflict, .notFound, .attemptOpen:
-            rest(uid)
+            rest(uid, .requeue)
             wake(uid)
         case .fenced, .unavailable, .cancelled, .damaged, .inUse, .nameTaken, .compacted:
             retryLater(uid, why: "\(error)", now, &effects)
@@ -221,7 +254,7 @@ package struct ControllerMachine {
         let at = now + Backoff.store.delay(afterFailures: state.storeFailures, using: &generator)
         state.nextLook = at
         keys[uid] = state
-        rest(uid)
+        rest(uid, .error(why))
         timers.insert(Timer(at: at, uid: uid))
         effects.append(.report(uid, state.log, message: why))
     }
@@ -318,6 +351,7 @@ package struct ControllerMachine {
         isListInFlight = false
         listFailures = 0
         listedSiteCount = sites.count
+        note(.listed(siteCount: sites.count))
         scheduleList(at: now + ControllerMachine.resyncPeriod)
         // By name, as single sites are read: one whose tags somebody has taken away is still the one of that name.
         let byName = Dictionary(sites.map { ($0.name.lowercased(), $0) }) { $1 }
@@ -334,6 +368,7 @@ package struct ControllerMachine {
     private mutating func listFailed(_ failure: CallResult.Failure, _ now: Instant) {
         isListInFlight = false
         listFailures += 1
+        note(.listFailed(failure))
         let delay = Backoff.azure.delay(afterFailures: listFailures, using: &generator)
         scheduleList(at: now + max(delay, failure.retryAfter ?? .zero))
     }

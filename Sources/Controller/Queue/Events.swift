@@ -40,6 +40,7 @@ package enum ControllerEffect: Sendable {
 
 package struct CallID: Hashable, Sendable {
     package let number: UInt64
+    package init(number: UInt64) { self.number = number }
 }
 
 /// What every log line of a reconcile says.
@@ -49,6 +50,8 @@ package struct LogFacts: Hashable, Sendable {
     package let reason: String
     /// Of the calls that follow from it.
     package var lane = Lane.progress
+    /// Counts the reconciles of this life from 1; 0 = none yet.
+    package var reconcileID: UInt64 = 0
 }
 
 /// One request to Azure or to an agent, with all that it needs.

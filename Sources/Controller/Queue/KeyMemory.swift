@@ -3,7 +3,7 @@ import DesiredState
 /// What the machine knows of one record beside what the store holds: observations, calls in flight, failures. Lost at a restart, and learned again.
 struct KeyMemory {
     private(set) var inFlight: [CallKind: CallID] = [:]
-    private var begunAt: [CallKind: Instant] = [:]
+    private(set) var begunAt: [CallKind: Instant] = [:]
     private var site = SiteObservation.unknown
     private var operation: OperationObservation?
     private var agent = AgentObservation.unknown

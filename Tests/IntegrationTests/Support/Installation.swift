@@ -76,19 +76,26 @@ final class Installation: Sendable {
 
     var host: String { "unix://\(folder)/skls.sock" }
 
-    /// Returns when the daemon listens.
-    func startDaemon() async throws {
+    /// Returns when the daemon listens. `variables` come beside those by which it finds Azure.
+    func startDaemon(_ variables: [String: String] = [:]) async throws {
         let (ready, continuation) = AsyncStream.makeStream(of: Void.self)
         let handler = lineHandler
         let process = try ChildProcess(
             Installation.binaries + "/skls",
-            ["serve", "--state", folder + "/state", "--host", host, "--log-level", "debug"], environment: azure
+            ["serve", "--state", folder + "/state", "--host", host, "--log-level", "debug"],
+            environment: azure.merging(variables) { _, own in own }
         ) { line in
             if line.contains("listening") { continuation.yield() }
             handler.withLockedValue { $0 }?(line)
         }
         daemon.withLockedValue { $0 = process }
         for await _ in ready { break }
+    }
+
+    /// As an operator does; returns when it has ended.
+    func stopDaemon() async {
+        daemon.withLockedValue { $0 }?.send(SIGTERM)
+        await waitForDaemon()
     }
 
     /// kill -9.
