@@ -153,6 +153,24 @@ struct DriftRulesTests {
         #expect(later.status == due.status)
     }
 
+    @Test func `a look is remembered until the status says what it has brought`() throws {
+        var input = try input()
+        input.record.status.conditions.append(
+            Condition(
+                type: .drifted, status: .false, reason: "AsDeclared", message: "", lastTransitionTime: Self.now))
+        var memory = DriftMemory()
+        func remembers(_ lastModified: String, _ fields: [String]) -> Bool {
+            memory.learn(
+                SiteReading(
+                    site: site(of: input, lastModified: lastModified), designHash: "h",
+                    differences: fields.map { Difference(field: $0, desired: "a", observed: nil) }),
+                at: Self.now)
+            memory.complete(&input, siteCount: 1)
+            return input.details != nil
+        }
+        #expect(remembers("2", []) && remembers("1", ["a"]) && !remembers("1", []))
+    }
+
     // MARK: breaker
 
     private func history(_ answers: [(DriftFinding.Answer, secondsAgo: Int)], generation: Int64 = 1) -> [DriftFinding] {

@@ -38,9 +38,16 @@ struct DriftMemory {
         details = nil
     }
 
+    /// The status says all that a look without differences has brought: no record keeps it in memory until the next one.
+    private static func isWorkedOff(_ details: DetailsObservation, _ status: FunctionAppStatus) -> Bool {
+        details.differences.isEmpty && !details.site.isStopped && status[.drifted]?.status == .false
+            && status.site?.lastModified == details.site.lastModified
+    }
+
     mutating func complete(_ input: inout PlanInput, siteCount: Int) {
         let since = lookedAt ?? input.now
         lookedAt = since
+        if let details, DriftMemory.isWorkedOff(details, input.record.status) { self.details = nil }
         input.details = details
         input.detailsDue = DetailsSchedule.next(after: since, of: input.record.uid, siteCount: siteCount)
     }
