@@ -39,7 +39,10 @@ package final class ControllerService: Service {
         self.budgets = budgets
         self.clock = clock
         self.logger = logger
-        state = NIOLockedValueBox(State(machine: ControllerMachine(designer: designer, seed: seed, rates: rates)))
+        state = NIOLockedValueBox(
+            State(
+                machine: ControllerMachine(
+                    designer: designer, seed: seed, rates: rates, hasRunLog: performer.hasRunLog)))
         // Unbounded: the machine itself bounds what it asks for, and nothing it asks for may be dropped.
         (effects, continuation) = AsyncStream.makeStream(of: ControllerEffect.self)
         self.timers = timers
