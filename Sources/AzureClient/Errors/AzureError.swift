@@ -146,6 +146,7 @@ package enum AzureOperation: String, Sendable, CaseIterable {
     case getTags = "tags.get"
     case changeTags = "tags.change"
     case queryGraph = "graph.query"
+    case listActivity = "activity.list"
     case getStorageAccount = "storage.get"
     case putStorageAccount = "storage.put"
     case listStorageAccounts = "storage.list"

@@ -60,9 +60,9 @@ package struct CallPerformer: Sendable {
                     try await sites.getSite(try SiteName(checking: name), correlationID: correlationID).map(
                         ObservedSite.init))
             }
-        case .readDetails(let design, let since):
+        case .readDetails(let design, let namesWriter):
             return await azure { () async throws(AzureError) in
-                try await reader.read(design, writerSince: since, correlationID: correlationID)
+                try await reader.read(design, namesWriter: namesWriter, correlationID: correlationID)
             }
         case .deleteSite(let name):
             return await azure { () async throws(AzureError) in

@@ -85,6 +85,8 @@ private func ready(_ facts: Facts, _ decision: Decision) -> Finding? {
     if decision.actions.contains(.deleteSite) || decision.actions.contains(.releaseSite) {
         return Finding(type: .ready, status: .false, reason: "Deleting")
     }
+    // What the agent said before a write says nothing of the container after it.
+    if facts.input.inFlight.contains(where: \.changesSite) { return nil }
     if case .absent = facts.input.site { return Finding(type: .ready, status: .false, reason: "SiteAbsent") }
     if facts.foreignSite != nil { return Finding(type: .ready, status: .false, reason: "ForeignOwner") }
     switch facts.input.agent {

@@ -331,14 +331,13 @@ package struct ControllerMachine {
         listFailures = 0
         listedSiteCount = sites.count
         scheduleList(at: now + ControllerMachine.resyncPeriod)
-        var byUID: [UID: ObservedSite] = [:]
-        for site in sites where site.instance == designer.instance.text {
-            if let uid = site.uid.flatMap({ UID($0) }) { byUID[uid] = site }
-        }
+        // By name, as single sites are read: one whose tags somebody has taken away is still the one of that name.
+        let byName = Dictionary(sites.map { ($0.name.lowercased(), $0) }) { $1 }
         var news: [UID] = []
         for index in keys.indices {
             let uid = keys[index].key
-            let isNews = keys.values[index].memory.learn(listed: byUID[uid], listStartedAt: startedAt, now: now)
+            let listed = byName[keys.values[index].memory.siteName(of: uid)]
+            let isNews = keys.values[index].memory.learn(listed: listed, listStartedAt: startedAt, now: now)
             if isNews || wasFirst { news.append(uid) }
         }
         for uid in news.sorted() { wake(uid, wasFirst ? .start : .list) }

@@ -57,8 +57,8 @@ package enum Call: Hashable, Sendable {
     case putSite(SiteDesign, isUpdate: Bool)
     case followOperation(String)
     case readSite(name: String)
-    /// Reads the site in full and compares; `writerSince`: also who changed it after that, if it differs.
-    case readDetails(SiteDesign, writerSince: Instant?)
+    /// Reads the site in full and compares; `namesWriter`: also who changed it last, if it differs.
+    case readDetails(SiteDesign, namesWriter: Bool)
     case deleteSite(name: String)
     /// Takes the tags of this installation off the site.
     case releaseSite(name: String, instance: String)

@@ -204,6 +204,9 @@ struct KeyMemory {
 
     var isCalling: Bool { !inFlight.isEmpty }
 
+    /// Computed once per record where it can be: the list of all sites asks every one.
+    func siteName(of uid: UID) -> String { identity?.name ?? SiteDesigner.siteName(of: uid) }
+
     func input(
         _ stored: StoredRecord, now: Moment, isListPending: Bool, freeze: Freeze? = nil, hasRunLog: Bool = false
     ) -> PlanInput {

@@ -128,7 +128,8 @@ struct PlanSteps: Equatable {
         case .deleteSite: return .deleteSite(name: name)
         case .releaseSite: return .releaseSite(name: name, instance: designer.instance.text)
         case .readSite: return .readSite(name: name)
-        case .readDetails(let since): return .readDetails(designer.design(of: record), writerSince: since)
+        case .readDetails(let namesWriter):
+            return .readDetails(designer.design(of: record), namesWriter: namesWriter)
         case .readContainerLog: return .readContainerLog(name: name)
         case .greetAgent: return address.map { .greetAgent($0) }
         case .openAttempt(let run, let number, let bootID):
