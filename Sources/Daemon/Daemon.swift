@@ -162,7 +162,10 @@ struct DaemonCore: Sendable {
         let controller = ControllerService(
             store: store,
             performer: CallPerformer(
-                sites: connection.client, agents: agents, directory: directory, output: output, clock: clock),
+                sites: connection.client, agents: agents, directory: directory, output: output,
+                runLog: settings.logWorkspace.flatMap { GUID($0) }.map {
+                    RunLogReader(logs: connection.client, workspace: $0)
+                }, clock: clock),
             output: output, designer: designer, seed: boot, rates: CallRates(connection.client.rates),
             budgets: { connection.client.budgets() }, clock: clock, logger: logger, observer: observability.observer)
         let api = APIServer(

@@ -110,7 +110,7 @@ struct DriftTests {
             .replace(stored.requestingRun().record, ifRevision: stored.metadata.resourceVersion), uid: scene.uid)
         try await scene.driver.settle(for: .seconds(20))
         scene.driver.azure.edit(scene.name) { $0.edits = ["siteConfig.linuxFxVersion"] }
-        try await scene.driver.settle(for: .seconds(700))
+        try await scene.driver.settle(for: .seconds(600))
         let waiting = try await scene.status()
         #expect(waiting.isTrue(.running) && waiting.isTrue(.drifted) && scene.driver.azure.putCount == 1)
         #expect(waiting[.drifted]?.message.contains("once the open run has ended") == true)

@@ -26,30 +26,33 @@ final class MachineDriver {
     private(set) var rules: Set<RuleName> = []
     /// What the machine told those who look on.
     private(set) var observed: [ControllerObservation] = []
+    /// The log workspace can be asked.
+    let hasRunLog: Bool
     /// Commits made while nothing was left to do should be none.
     private(set) var commitCount = 0
 
-    init(seed: UInt64) throws {
+    init(seed: UInt64, hasRunLog: Bool = false) throws {
+        self.hasRunLog = hasRunLog
         self.seed = seed
         azure = SimulatedAzure(seed: seed)
         directory = FileManager.default.temporaryDirectory.appendingPathComponent("skls-machine-" + UUID().uuidString)
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
         var generator = SplitMix64(state: seed)
         store = try SQLiteStore(path: directory.path + "/state.sqlite", generator: &generator)
-        machine = MachineDriver.machine(store: store, seed: seed)
+        machine = MachineDriver.machine(store: store, seed: seed, hasRunLog: hasRunLog)
     }
 
     deinit {
         try? FileManager.default.removeItem(at: directory)  // a leftover of a test in the temporary folder harms nobody
     }
 
-    private static func machine(store: SQLiteStore, seed: UInt64) -> ControllerMachine {
+    private static func machine(store: SQLiteStore, seed: UInt64, hasRunLog: Bool) -> ControllerMachine {
         let configuration = SiteDesigner.Configuration(
             location: "westeurope", defaultPlan: "/plans/p", resourceGroupID: "/subscriptions/s/resourceGroups/g")
         return ControllerMachine(
             designer: SiteDesigner(
                 configuration: configuration, instance: store.instance, key: store.key, writer: "test"),
-            seed: seed, isObserved: true)
+            seed: seed, hasRunLog: hasRunLog, isObserved: true)
     }
 
     /// Begins a life: the first of the test, or another after a crash. Effects that were not carried out are lost, as in a crash.
@@ -58,7 +61,7 @@ final class MachineDriver {
         end = nil
         held = []
         timer = nil
-        machine = MachineDriver.machine(store: store, seed: seed &+ UInt64(lives))
+        machine = MachineDriver.machine(store: store, seed: seed &+ UInt64(lives), hasRunLog: hasRunLog)
         let epoch = try await store.beginEpoch(writer: "life\(lives)")
         feed(.started(try await store.allUIDs(), epoch: epoch, freeze: try await store.freeze()))
     }
@@ -141,6 +144,13 @@ final class MachineDriver {
             self.timer = nil
             feed(.timerFired)
         }
+    }
+
+    /// Runs for so long, to the end.
+    func pass(_ duration: Duration) async throws {
+        let end = now + duration
+        try await settle(for: duration)
+        now = max(now, end)
     }
 
     private func answerHeldCall() -> Bool {

@@ -153,7 +153,7 @@ struct PlannerTests {
         #expect(plan(live).actions == [.openAttempt(run: 1, number: 1, bootID: PlannerTests.boot)])
         var suspended = live
         suspended.record.spec.suspend = Suspension()
-        #expect(plan(suspended).rule == .suspended && plan(suspended).actions.isEmpty)
+        #expect(plan(suspended).rule == .paused && plan(suspended).actions.isEmpty)
     }
 
     @Test func `an unconfirmed attempt is asked for again in the same life, and never in another`() throws {
@@ -166,7 +166,7 @@ struct PlannerTests {
         #expect(plan(same).rule == .runUnacknowledged && plan(same).actions == [.postRun(token: "t")])
         same.agent = .live(bootID: "another")
         let lost = plan(same)
-        #expect(lost.rule == .attemptLost)
+        #expect(lost.rule == .attemptUnknown)
         guard case .finishAttempt(_, let result) = lost.actions.first else {
             Issue.record("\(lost.actions)")
             return
@@ -283,12 +283,164 @@ struct PlannerTests {
         #expect(rules.map(\.name) == RuleName.allCases.dropLast())
     }
 
+    @Test func `waiting for the rate limit is no failed write`() throws {
+        let later = PlannerTests.now + .seconds(40)
+        let plan = plan(
+            try input {
+                $0.failures[.putSite] = CallFailure(kind: .throttled, message: "40 s", count: 1, notBefore: later)
+            })
+        #expect(plan.rule == .absent && plan.actions.isEmpty && plan.nextLook == .at(later))
+        #expect(plan.reason == "creating the site; waiting for Azure's rate limit: 40 s")
+        #expect(plan.status[.provisioned]?.reason == "Throttled" && !plan.status.isTrue(.stalled))
+    }
+
+    @Test func `a frozen record is read and followed, and told so`() throws {
+        var frozen = try input {
+            $0.freeze = Freeze(since: PlannerTests.now, reason: "the site x was written by a later life")
+            $0.intent = settled($0)
+            $0.site = site(of: $0, hash: "old")
+            $0.agent = .live(bootID: PlannerTests.boot)
+        }
+        let idle = plan(frozen)
+        #expect(idle.rule == .frozen && idle.actions.isEmpty && idle.nextLook == .onChange)
+        #expect(
+            idle.reason == "frozen: the site x was written by a later life; `skls recover` leads out"
+                && idle.status[.stalled]?.reason == "Frozen")
+        frozen.attempts = [attempt(frozen)]
+        #expect(plan(frozen).actions == [.followRun(token: "t")])
+        frozen.record.spec.stop = StopRequest(run: 1)
+        #expect(plan(frozen).actions == [.followRun(token: "t")], "nothing is ended on the strength of an old store")
+        frozen.attempts = [attempt(frozen, acknowledged: false)]
+        #expect(plan(frozen).actions.isEmpty)
+        frozen.record.metadata.deletionTimestamp = PlannerTests.now
+        #expect(plan(frozen).rule == .frozen && plan(frozen).actions.isEmpty)
+    }
+
+    @Test func `a paused record's run is followed and may be stopped`() throws {
+        var paused = try input {
+            $0.record.spec.suspend = Suspension(by: "ann", until: PlannerTests.now + .seconds(60), reason: "audit")
+            $0.intent = settled($0)
+            $0.site = site(of: $0)
+            $0.attempts = [attempt($0)]
+        }
+        #expect(plan(paused).rule == .paused && plan(paused).actions == [.followRun(token: "t")])
+        #expect(plan(paused).nextLook == .at(PlannerTests.now + .seconds(60)))
+        #expect(plan(paused).reason.hasPrefix("paused by ann until 2023-11-14T22:14:20Z: audit"))
+        let stop = StopRequest(run: 1)
+        paused.record.spec.stop = stop
+        #expect(plan(paused).actions == [.followRun(token: "t"), .stopRun(token: "t", stop)])
+        paused.wallLead = .seconds(60)
+        #expect(plan(paused).rule == .stopAsked, "by the wall clock its time is over")
+    }
+
+    @Test func `a run that outlives its time is killed from here, and given up at last`() throws {
+        func planned(observed: Duration) throws -> Plan {
+            plan(
+                try input {
+                    $0.intent = settled($0)
+                    $0.site = site(of: $0)
+                    $0.attempts = [attempt($0)]
+                    $0.times = StoredTimes(runObserved: observed)
+                })
+        }
+        #expect(try planned(observed: .seconds(659)).rule == .running)
+        #expect(try planned(observed: .seconds(659)).nextLook == .at(PlannerTests.now + .seconds(1)))
+        let kill = StopRequest(run: 1, signal: "KILL", graceSeconds: 0)
+        let late = try planned(observed: .seconds(660))
+        #expect(late.rule == .deadline && late.actions == [.followRun(token: "t"), .stopRun(token: "t", kill)])
+        #expect(late.nextLook == .at(PlannerTests.now + .seconds(300)))
+        let given = try planned(observed: .seconds(960))
+        guard case .finishAttempt(_, let result) = given.actions.first else {
+            Issue.record("\(given.actions)")
+            return
+        }
+        #expect(result.outcome == .deadlineExceeded && result.exitCode == nil)
+    }
+
+    @Test func `where there is a log a lost run is looked for in it a quarter of an hour later`() throws {
+        var lost = try input {
+            $0.intent = settled($0)
+            $0.site = site(of: $0)
+            $0.attempts = [attempt($0, acknowledged: false)]
+            $0.agent = .live(bootID: "another")
+            $0.bootSeenAt = PlannerTests.now
+            $0.hasRunLog = true
+        }
+        let due = PlannerTests.now + .seconds(900)
+        #expect(plan(lost).rule == .attemptUnknown && plan(lost).actions.isEmpty && plan(lost).nextLook == .at(due))
+        lost.now = due
+        #expect(plan(lost).actions == [.readRunLog(token: "t")])
+        func outcome(_ finding: RunLogFinding) -> AttemptOutcome? {
+            lost.runLog = RunLogObservation(finding: finding, asOf: due)
+            guard case .finishAttempt(_, let result) = plan(lost).actions.first else { return nil }
+            return result.outcome
+        }
+        #expect(outcome(.nothing) == .unknown && outcome(.began) == .lost && outcome(.exited(code: 0)) == .succeeded)
+        lost.runLog = nil
+        lost.failures[.readRunLog] = CallFailure(
+            kind: .terminal(reason: "Forbidden"), message: "no role", count: 6, notBefore: due + .seconds(600))
+        guard case .finishAttempt(_, let result) = plan(lost).actions.first else {
+            Issue.record("\(plan(lost).actions)")
+            return
+        }
+        #expect(result.outcome == .unknown)
+    }
+
+    @Test func `reasons why a container does not start become conditions`() throws {
+        func planned(_ diagnosis: StartDiagnosis?, since seconds: Int, invocations: Int = 0) throws -> Plan {
+            plan(
+                try input {
+                    $0.record.spec.invocations = invocations
+                    $0.intent = settled($0)
+                    $0.site = site(of: $0)
+                    $0.agent = .notReady(
+                        NotReady(
+                            since: PlannerTests.now + .seconds(-seconds), askedAt: PlannerTests.now, message: "503",
+                            diagnosis: diagnosis))
+                })
+        }
+        let silent = try planned(.noAnswerOnPort(message: "didn't respond"), since: 0)
+        #expect(silent.rule == .startFailed && silent.status[.ready]?.reason == "NoAnswerOnPort")
+        #expect(silent.actions.isEmpty && silent.nextLook == .at(PlannerTests.now + .seconds(300)))
+        let exited = StartDiagnosis.containerExited(code: nil, message: "has exited")
+        #expect(try planned(exited, since: 59).rule == .starting)
+        #expect(try planned(exited, since: 60).status[.ready]?.reason == "ContainerExited")
+        #expect(try planned(exited, since: 60, invocations: 1).actions == [.failRun(number: 1, message: "has exited")])
+        #expect(try planned(StartDiagnosis.none, since: 600).status[.ready]?.reason == "StartFailed")
+    }
+
     @Test func `the container log of a failed pull is understood, an old one is not`() {
         let failed = "Pulling image: docker.io/library/x\nError: manifest unknown: manifest unknown"
         #expect(
             StartDiagnosis(containerLog: failed)
                 == .imagePullFailed(message: "Error: manifest unknown: manifest unknown"))
         #expect(StartDiagnosis(containerLog: failed + "\nPulling image: docker.io/library/y\nPull complete") == .none)
+        let silent =
+            "Container a_0 didn't respond to HTTP pings on port: 80, failing site start. See container logs for debugging."
+        #expect(
+            StartDiagnosis(
+                containerLog: "Pulling image: x\n" + silent + "\nStopping site a because it failed during startup.")
+                == .noAnswerOnPort(message: silent))
+        let exited = "ERROR - Container a_0 for site a has exited, failing site start"
+        #expect(
+            StartDiagnosis(containerLog: "Pulling image: x\n" + exited + "\nPulling image: x")
+                == .containerExited(code: nil, message: exited), "the next try has nothing to say yet")
+        #expect(
+            StartDiagnosis(containerLog: "Pulling image: x\n" + exited + "\nPulling image: x\nPull complete") == .none)
+        let coded = "Container a_0 exited with code: 137"
+        #expect(StartDiagnosis(containerLog: coded) == .containerExited(code: 137, message: coded))
         #expect(StartDiagnosis(containerLog: "") == .none)
+    }
+
+    @Test func `only the agent's own lines about a token say what became of it`() {
+        let lines = [
+            "noise t1", "skls-agent: exec token=t1 boot=b",
+            "2026-01-01T00:00:00Z skls-agent: exit token=t1 boot=b code=7",
+        ]
+        #expect(RunLogFinding(lines: Array(lines.prefix(1)), token: "t1") == .nothing)
+        #expect(RunLogFinding(lines: Array(lines.prefix(2)), token: "t1") == .began)
+        #expect(RunLogFinding(lines: lines, token: "t1") == .exited(code: 7))
+        #expect(RunLogFinding(lines: lines.reversed(), token: "t1") == .exited(code: 7))
+        #expect(RunLogFinding(lines: lines, token: "t2") == .nothing)
     }
 }

@@ -9,6 +9,7 @@ struct SimulatedAzure {
         var bootID: String
         /// Runs that the present life of the container knows.
         var tokens: Set<String> = []
+        var hosting = HostingKind.plan
         /// Owned fields that somebody changed since they were written.
         var edits: Set<String> = []
         var state = "Running"
@@ -25,6 +26,11 @@ struct SimulatedAzure {
     private(set) var executions: [String] = []
     private(set) var putCount = 0
     private(set) var deleteCount = 0
+    /// What the containers' log says; while it is set no container starts.
+    var startFailure: StartDiagnosis?
+    /// What the log workspace has of a token beside the executions.
+    var logged: [String: RunLogFinding] = [:]
+    private(set) var greetCount = 0
     var generator: SplitMix64
     /// Chance of a fault per call, in percent.
     var faultPercent = 0
@@ -102,6 +108,9 @@ struct SimulatedAzure {
         switch call {
         case .putSite(let design, _):
             if let refusal { return .failed(.init(kind: .terminal(reason: refusal), message: "refused")) }
+            if let site = sites[design.name], site.hosting != design.placement.hosting {
+                return .failed(.init(kind: .terminal(reason: "Invalid"), message: "hosting cannot be changed"))
+            }
             putCount += 1
             if let operationPolls {
                 let operation = "operation-\(putCount)"
@@ -138,8 +147,17 @@ struct SimulatedAzure {
         case .deleteSite(let name):
             deleteCount += 1
             return sites.removeValue(forKey: name) == nil ? .siteWasAbsent : .siteDeleted
-        case .readContainerLog: return .containerLogRead(.none)
+        case .releaseSite(let name, let instance):
+            guard let site = sites[name] else { return .siteWasAbsent }
+            if site.tags[SiteTag.instance] == instance {
+                sites[name]?.tags = site.tags.filter { !$0.key.hasPrefix(SiteTag.prefix) }
+                sites[name]?.changes += 1
+            }
+            return .siteReleased
+        case .readContainerLog: return .containerLogRead(startFailure ?? .none)
         case .greetAgent(let address):
+            greetCount += 1
+            if startFailure != nil { return .agentNotReady(message: "503") }
             guard let site = sites[siteName(address)] else { return .agentNotReady(message: "404") }
             return .agentGreeted(bootID: site.bootID)
         case .postRun(let address, let bootID, let token, _):
@@ -153,6 +171,8 @@ struct SimulatedAzure {
             guard site.bootID == bootID else { return .bootChanged(bootID: site.bootID) }
             guard site.tokens.contains(token) else { return .agentNotReady(message: "time-out") }
             return ended(now, exitCode)
+        case .readRunLog(let token, _):
+            return .runLogRead(logged[token] ?? (executions.contains(token) ? .began : .nothing))
         case .stopRun(let address, let bootID, _, _):
             guard let site = sites[siteName(address)] else { return .agentNotReady(message: "404") }
             guard site.bootID == bootID else { return .bootChanged(bootID: site.bootID) }
@@ -169,7 +189,8 @@ struct SimulatedAzure {
         if before?.tags[SiteTag.designHash] == design.tags[SiteTag.designHash], before?.edits == [] {
             sites[design.name]?.tags = design.tags
         } else {
-            sites[design.name] = Site(tags: design.tags, bootID: freshBootID())
+            sites[design.name] = Site(
+                tags: design.tags, bootID: freshBootID(), hosting: design.placement.hosting)
         }
         sites[design.name]?.state = "Running"
         sites[design.name]?.changes = (before?.changes ?? 0) + 1
@@ -201,7 +222,7 @@ struct SimulatedAzure {
         guard let site = sites[name] else { return nil }
         return ObservedSite(
             name: name, resourceID: "/sites/" + name, hostName: name + ".example", tags: site.tags, state: site.state,
-            lastModified: "change \(site.changes)")
+            lastModified: "change \(site.changes)", hosting: site.hosting)
     }
 
     private func siteName(_ address: AgentAddress) -> String {

@@ -184,4 +184,43 @@ struct SiteWriterTests {
             #expect(result == .operationEnded)
         }
     }
+
+    @Test func `a site of another installation is written only if it may be taken over and has our uid`() async throws {
+        var record = try makeRecord()
+        record.spec.adoption = .ifTagged
+        let design = SiteSample.designer().design(of: record)
+        let ground = Ground.elasticPremium(try SiteSample.id(SiteSample.planID))
+        func written(_ tags: [String: String?]) async throws -> Int {
+            var details = try SiteSample.details(of: design, on: ground)
+            for (name, value) in tags { details.site.tags[name] = value }
+            let azure = try azure { $0.details = details }
+            _ = try await writer(azure).write(design, isUpdate: true, correlationID: SiteSample.correlation)
+            return azure.written.count
+        }
+        #expect(try await written([SiteTag.instance: "another"]) == 1)
+        #expect(try await written([SiteTag.instance: "another", SiteTag.uid: "another"]) == 0)
+        #expect(try await written([SiteTag.instance: nil]) == 0)
+    }
+
+    @Test func `a released site keeps all but our tags, and one that is not ours is not touched`() async throws {
+        var record = try makeRecord()
+        record.spec.azure.tags = ["team": "blue"]
+        let designer = SiteSample.designer()
+        var details = try SiteSample.details(
+            of: designer.design(of: record), on: .elasticPremium(SiteSample.id(SiteSample.planID)))
+        details.site.tags["hidden-link"] = "x"
+        let azure = try azure { $0.details = details }
+        let name = try SiteName(checking: SiteDesigner.siteName(of: record.uid))
+        func release() async throws -> CallResult {
+            try await writer(azure).release(
+                name, instance: designer.instance.text, correlationID: SiteSample.correlation)
+        }
+        #expect(try await release() == .siteReleased)
+        #expect(azure.patched == [SitePatch(tags: ["team": "blue", "hidden-link": "x"])])
+        azure.change { $0.details?.site.tags[SiteTag.instance] = "another" }
+        #expect(try await release() == .siteReleased)
+        azure.change { $0.details = nil }
+        #expect(try await release() == .siteWasAbsent)
+        #expect(azure.patched.count == 1)
+    }
 }

@@ -33,7 +33,7 @@ extension Backend {
         guard !withEarlierOutput, let run = record.status.runs.last, run.number == record.attachableRun else {
             return (1, 0)
         }
-        let attempt = max(1, (run.attempts.lastIndex { $0.outcome != .refused } ?? 0) + 1)
+        let attempt = max(1, (run.attempts.lastIndex { !$0.isFollowed } ?? 0) + 1)
         return (attempt, try await outputEnd(OutputKey(uid: record.uid.text, run: run.number, attempt: attempt)))
     }
 
@@ -65,12 +65,12 @@ extension Backend {
         }
     }
 
-    /// Whether there is another attempt of the run, or will be one because the last was refused; then it is waited for.
+    /// Whether there is another attempt of the run, or will be one because the last was refused or is tried again; then it is waited for.
     private func isFollowed(by attempt: Int, run: Int, of uid: UID) async throws -> Bool {
         try await wait(for: uid) { record in
             guard let attempts = record?.status.runs.last(where: { $0.number == run })?.attempts else { return false }
             if attempts.count >= attempt { return true }
-            return attempts.last?.outcome == .refused && record?.isBeingDeleted == false ? nil : false
+            return attempts.last?.isFollowed == true && record?.isBeingDeleted == false ? nil : false
         }
     }
 

@@ -44,6 +44,8 @@ final class Run {
 
     /// A reader that asks this often is one to wait for: the command's writes block rather than output being dropped.
     static let readerPatienceNanoseconds: UInt64 = 10_000_000_000
+    /// Of the agent that has started the command; `nil` before.
+    private var boot: BootID?
     /// How many stdin requests may wait at once; each may hold 8 MiB.
     static let inputLimit = 16
 
@@ -65,6 +67,7 @@ final class Run {
         do throws(CommandProcess.Failure) {
             let process = try CommandProcess.start(
                 request, logLine: "skls-agent: exec token=\(token) boot=\(boot)\n")
+            self.boot = boot
             pid = process.pid
             perform(machine.spawned(nowNanoseconds: Clocks.monotonicNanoseconds()))
             openPipes(process)
@@ -288,12 +291,21 @@ final class Run {
             case .cancelTimer(let timer): timers.removeValue(forKey: timer)?.cancel()
             case .closeOutputs: for channel in readingChannels { channel.close(promise: nil) }
             case .announceEnd:
+                logEnd()
                 resumeTimer?.cancel()
                 inputChannel?.close(promise: nil)
                 answerPolls()
                 onEnd()
             }
         }
+    }
+
+    /// Into the container's log, which outlives the container: what the daemon goes by if it never hears of the end.
+    private func logEnd() {
+        guard let boot, let outcome = machine.outcome, outcome.state == .exited else { return }
+        let line = Array("skls-agent: exit token=\(token) boot=\(boot) code=\(outcome.exitCode)\n".utf8)
+        // A log that takes nothing is no reason to withhold the end from who asks for it.
+        _ = Glibc.write(STDERR_FILENO, line, line.count)
     }
 
     /// Process 1 may kill everything that is in its container; elsewhere it is the command's group, so that nothing

@@ -22,6 +22,10 @@ struct CallCost: Hashable {
             // An update reads the site and its settings first; the list of settings is a POST, which counts as a write.
             writes = isUpdate ? 2 : 1
             reads = isUpdate ? 1 : 0
+        case .releaseSite:
+            line = .writes
+            writes = 1
+            reads = 1
         case .deleteSite:
             line = .deletes
             deletes = 1
@@ -36,7 +40,8 @@ struct CallCost: Hashable {
         case .readContainerLog:
             line = .writes  // a POST
             writes = 1
-        case .greetAgent, .postRun, .followRun, .stopRun: return nil
+        // Log Analytics has a budget of its own, and a log is read once per lost run.
+        case .greetAgent, .postRun, .followRun, .stopRun, .readRunLog: return nil
         }
     }
 

@@ -31,11 +31,11 @@ package enum Lane: Int, Hashable, Sendable, CaseIterable, Comparable {
     /// A pure function of what is called, which rule wants it and why the record was looked at.
     static func of(_ kind: CallKind, rule: RuleName, woken: WakeReason) -> Lane {
         switch kind {
-        case .greetAgent, .postRun, .followRun, .stopRun: return .user  // not to Azure: these never wait
+        case .greetAgent, .postRun, .followRun, .stopRun, .readRunLog: return .user  // not to Azure: these never wait
         // Nobody is kept waiting by the poll but by Azure; when it is due is decided by `PollPacer`.
         case .followOperation, .readContainerLog: return .progress
         case .readDetails: return .drift
-        case .putSite, .deleteSite, .readSite: break
+        case .putSite, .deleteSite, .releaseSite, .readSite: break
         }
         switch woken {
         case .user: return .user
@@ -43,7 +43,7 @@ package enum Lane: Int, Hashable, Sendable, CaseIterable, Comparable {
         case .list, .start:
             switch rule {
             case .drift, .absent: return .drift
-            case .createUnknown, .deletingSite, .endingRunBeforeDelete: return .progress
+            case .createUnknown, .deletingSite, .releasingSite, .endingRunBeforeDelete: return .progress
             default: return .resync
             }
         }

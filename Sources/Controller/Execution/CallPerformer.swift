@@ -12,6 +12,7 @@ package struct CallPerformer: Sendable {
     private let agents: any AgentAPI
     private let directory: AgentDirectory
     private let output: OutputStore
+    private let runLog: RunLogReader?
     private let clock: @Sendable () -> Moment
     private let ids = NIOLockedValueBox(SystemRandomNumberGenerator())
 
@@ -20,8 +21,10 @@ package struct CallPerformer: Sendable {
 
     package init(
         sites: any SitesAPI, agents: any AgentAPI, directory: AgentDirectory, output: OutputStore,
-        clock: @escaping @Sendable () -> Moment
+        runLog: RunLogReader? = nil, clock: @escaping @Sendable () -> Moment
     ) {
+        self.runLog = runLog
+
         self.sites = sites
         let plans = PlanDirectory(sites: sites) { clock().steady }
         writer = SiteWriter(sites: sites, plans: plans)
@@ -31,6 +34,9 @@ package struct CallPerformer: Sendable {
         self.output = output
         self.clock = clock
     }
+
+    /// Whether `readRunLog` can be carried out.
+    var hasRunLog: Bool { runLog != nil }
 
     /// A fresh one, for all requests of one call.
     func makeCorrelationID() -> CorrelationID {
@@ -69,6 +75,11 @@ package struct CallPerformer: Sendable {
                 case .absent: .siteWasAbsent
                 }
             }
+        case .releaseSite(let name, let instance):
+            return await azure { () async throws(AzureError) in
+                try await writer.release(
+                    try SiteName(checking: name), instance: instance, correlationID: correlationID)
+            }
         case .readContainerLog(let name):
             return await azure { () async throws(AzureError) in
                 let log = try await sites.containerLogs(try SiteName(checking: name), correlationID: correlationID)
@@ -84,6 +95,13 @@ package struct CallPerformer: Sendable {
             return await followRun(address, bootID, token, key)
         case .stopRun(let address, let bootID, let token, let stop):
             return await stopRun(address, bootID, token, stop)
+        case .readRunLog(let token, let openedAt):
+            guard let runLog else {
+                return .failed(.init(kind: .terminal(reason: "NoLogWorkspace"), message: "no log workspace is set"))
+            }
+            return await azure { () async throws(AzureError) in
+                .runLogRead(try await runLog.find(token: token, openedAt: openedAt, correlationID: correlationID))
+            }
         }
     }
 

@@ -4,7 +4,17 @@ extension ObservedSite {
     init(_ site: Site) {
         self.init(
             name: site.name, resourceID: "\(site.resourceID)", hostName: site.defaultHostName ?? "", tags: site.tags,
-            state: site.state ?? "", lastModified: site.lastModifiedTime)
+            state: site.state ?? "", lastModified: site.lastModifiedTime,
+            location: site.location.isEmpty ? nil : AppServicePlan.region(site.location),
+            hosting: site.hosting)
+    }
+}
+
+extension Site {
+    /// `nil` for what is neither, such as a site of an odd kind.
+    fileprivate var hosting: HostingKind? {
+        if managedEnvironmentID != nil || kind?.contains("azurecontainerapps") == true { return .managedEnvironment }
+        return serverFarmID == nil ? nil : .plan
     }
 }
 
@@ -26,7 +36,7 @@ extension CallResult.Failure {
         switch Disposition(error) {
         case .cancelled: return nil
         case .retryAfter(let delay):
-            kind = .transient
+            kind = error.code == .throttled ? .throttled : .transient
             retryAfter = delay
         case .outcomeUnknown: kind = .outcomeUnknown
         case .waitForChange: kind = .terminal(reason: error.code.rawValue)

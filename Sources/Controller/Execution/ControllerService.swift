@@ -46,7 +46,8 @@ package final class ControllerService: Service {
         state = NIOLockedValueBox(
             State(
                 machine: ControllerMachine(
-                    designer: designer, seed: seed, rates: rates, isObserved: observer != nil)))
+                    designer: designer, seed: seed, rates: rates, hasRunLog: performer.hasRunLog,
+                    isObserved: observer != nil)))
         // Unbounded: the machine itself bounds what it asks for, and nothing it asks for may be dropped.
         (effects, continuation) = AsyncStream.makeStream(of: ControllerEffect.self)
         self.timers = timers

@@ -8,6 +8,13 @@ package enum Placement: Hashable, Sendable {
     case onlyPlan
     /// Functions on Container Apps, by the text of the environment's resource id.
     case managedEnvironment(String)
+
+    var hosting: HostingKind {
+        switch self {
+        case .plan, .onlyPlan: .plan
+        case .managedEnvironment: .managedEnvironment
+        }
+    }
 }
 
 /// What a placement came to once the plan was looked at: it decides which fields a site has.
@@ -55,6 +62,8 @@ package struct SiteDesign: Hashable, Sendable, CustomStringConvertible, CustomDe
     package let workloadProfile: String?
     /// By id. Records cannot ask for volumes yet, so there are none.
     package var mounts: [String: SiteMount] = [:]
+    /// A site with this uid may be written although another installation has made it.
+    package var takesOver = false
 
     package var description: String { "site \(name) of image \(image)" }
     package var debugDescription: String { description }

@@ -20,7 +20,8 @@ package struct SiteDesigner: Sendable {
 
     package func identity(of record: FunctionApp) -> SiteIdentity {
         SiteIdentity(
-            name: SiteDesigner.siteName(of: record.uid), designHash: designHash(of: record), instance: instance.text)
+            name: SiteDesigner.siteName(of: record.uid), designHash: designHash(of: record), instance: instance.text,
+            location: AppServicePlan.region(configuration.location), hosting: placement(of: record).hosting)
     }
 
     /// What is ours of the site; what others set is carried over when it is written.
@@ -33,11 +34,13 @@ package struct SiteDesigner: Sendable {
         tags[SiteTag.designHash] = designHash(of: record)
         tags[SiteTag.writer] = "\(writer):\(record.metadata.resourceVersion)"
         let name = SiteDesigner.siteName(of: record.uid)
-        return SiteDesign(
+        var design = SiteDesign(
             name: name, location: configuration.location, placement: placement(of: record),
             image: record.spec.image.canonical, appSettings: appSettings(of: record),
             contentShare: contentShare(siteName: name), tags: tags, identity: configuration.identity,
             pullsWithIdentity: pullsWithIdentity(record.spec.image), workloadProfile: configuration.workloadProfile)
+        design.takesOver = record.spec.adoption == .ifTagged
+        return design
     }
 
     /// `skls-` and the first 130 bits of the uid in base 32: 31 characters of a DNS label, never used for another record.

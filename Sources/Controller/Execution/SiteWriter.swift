@@ -22,7 +22,7 @@ struct SiteWriter: Sendable {
     ) async throws(AzureError) -> CallResult {
         let name = try SiteName(checking: design.name)
         let existing = isUpdate ? try await existing(name, correlationID) : nil
-        if let existing, existing.site.instance != design.tags[SiteTag.instance] {
+        if let existing, !design.mayReplace(existing.site) {
             return .failed(
                 .init(kind: .transient, message: "the site \(design.name) has lost our tags; it is looked at again"))
         }
@@ -65,6 +65,18 @@ struct SiteWriter: Sendable {
         }
     }
 
+    /// Takes our tags off a site, and leaves all else as it is. A site that is not ours is left alone.
+    func release(
+        _ name: SiteName, instance: String, correlationID: CorrelationID
+    ) async throws(AzureError) -> CallResult {
+        guard let site = try await sites.getSite(name, correlationID: correlationID) else { return .siteWasAbsent }
+        guard site.tag(SiteTag.instance) == instance else { return .siteReleased }
+        let patch = SitePatch(tags: site.tags.filter { !$0.key.lowercased().hasPrefix(SiteTag.prefix) })
+        // Finished or accepted: the site is read next.
+        _ = try await sites.patchSite(name, patch, correlationID: correlationID)
+        return .siteReleased
+    }
+
     /// Asks once about what Azure works on.
     func follow(_ text: String, correlationID: CorrelationID) async throws(AzureError) -> CallResult {
         guard let operation = StoredOperation.operation(text) else { return .operationEnded }
@@ -94,9 +106,16 @@ struct SiteWriter: Sendable {
 }
 
 extension Site {
-    /// Value of our ownership tag.
-    fileprivate var instance: String? {
-        tags.first { $0.key.lowercased() == SiteTag.instance }?.value
+    fileprivate func tag(_ name: String) -> String? {
+        tags.first { $0.key.lowercased() == name }?.value
+    }
+}
+
+extension SiteDesign {
+    /// It carries our tags, or may be taken over and carries at least our uid.
+    fileprivate func mayReplace(_ site: Site) -> Bool {
+        site.tag(SiteTag.instance) == tags[SiteTag.instance]
+            || takesOver && site.tag(SiteTag.instance) != nil && site.tag(SiteTag.uid) == tags[SiteTag.uid]
     }
 }
 

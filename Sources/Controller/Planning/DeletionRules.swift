@@ -17,13 +17,15 @@ func endingRunBeforeDelete(_ facts: Facts) -> Decision? {
     guard facts.record.isBeingDeleted, facts.record.metadata.finalizers.contains(.endRun) else { return nil }
     guard let attempt = facts.openAttempt else {
         // The next step usually follows at once, so both are decided together.
-        return deletingSite(facts).map { next in
+        return (releasingSite(facts) ?? deletingSite(facts)).map { next in
             var next = next
             next.actions.insert(.removeFinalizer(.endRun), at: 0)
             return next
         }
     }
-    if let settled = settlement(of: attempt, facts) ?? runAcknowledged(facts) { return settled }
+    if let settled = settlement(of: attempt, facts, readingLog: false) ?? runAcknowledged(facts) {
+        return settled
+    }
     if attempt.acknowledgedAt == nil, !facts.isInFlight(.postRun) {
         // Asking again could begin a command that nobody wants any more; if it did begin, it ends with the site.
         let result = AttemptResult(
@@ -32,7 +34,7 @@ func endingRunBeforeDelete(_ facts: Facts) -> Decision? {
         return Decision(
             reason: "deleted before the run was confirmed", actions: [.finishAttempt(token: attempt.token, result)])
     }
-    let deadline = (facts.record.metadata.deletionTimestamp ?? facts.now) + PlannerConstants.deleteWaitsForAgent
+    let deadline = (facts.times.deletionAsked ?? facts.now) + PlannerConstants.deleteWaitsForAgent
     if facts.now >= deadline {
         let result = AttemptResult(
             outcome: attempt.acknowledgedAt == nil ? .unknown : .lost, exitCode: nil, finishedAt: facts.input.wall,
@@ -42,6 +44,15 @@ func endingRunBeforeDelete(_ facts: Facts) -> Decision? {
     var decision = driving(attempt, facts, stop: StopRequest(run: attempt.run, signal: "KILL", graceSeconds: 0))
     decision.nextLook = earlier(decision.nextLook, .at(deadline))
     return decision
+}
+
+/// Second finalizer of a record whose site shall stay: our tags come off it, and it was seen without them after that. No tombstone is left, since by
+/// that the sweep would know it as ours should it ever see the tags again, late.
+func releasingSite(_ facts: Facts) -> Decision? {
+    guard facts.record.isBeingDeleted, facts.record.spec.deletionPolicy == .orphan, facts.openAttempt == nil,
+        facts.record.metadata.finalizers.contains(.deleteSite), facts.input.intent != nil, facts.ownSite != nil
+    else { return nil }
+    return .call(.releaseSite, facts, reason: "releasing the site: it stays, without our tags")
 }
 
 /// Second finalizer: the site is deleted and was seen gone after that.
@@ -56,12 +67,13 @@ func deletingSite(_ facts: Facts) -> Decision? {
     if facts.foreignSite != nil { return done }
     if facts.ownSite != nil { return .call(.deleteSite, facts, reason: "deleting the site") }
     if intent.kind == .putSite, !intent.isSettled {
-        let settlesAt = intent.openedAt + PlannerConstants.createSettlesAfter
+        let openedAt = facts.openedAt(intent)
+        let settlesAt = openedAt + PlannerConstants.createSettlesAfter
         if facts.isAbsent(after: settlesAt) { return done }
         var decision = Decision.call(.readSite, facts, reason: "a create may still take effect; looking for the site")
-        if case .absent(let asOf) = facts.input.site, asOf >= intent.openedAt {
+        if case .absent(let asOf) = facts.input.site, asOf >= openedAt {
             // Seen absent a moment ago: the next look is later the longer it lasts, and at the latest when the create counts as failed.
-            let nextLook = min(asOf + max(facts.now - intent.openedAt, .seconds(1)) / 4, settlesAt)
+            let nextLook = min(asOf + max(facts.now - openedAt, .seconds(1)) / 4, settlesAt)
             if facts.now < nextLook {
                 decision.actions = []
                 decision.nextLook = .at(nextLook)
@@ -69,6 +81,6 @@ func deletingSite(_ facts: Facts) -> Decision? {
         }
         return decision
     }
-    if facts.isAbsent(after: intent.openedAt) { return done }
+    if facts.isAbsent(after: facts.openedAt(intent)) { return done }
     return .call(.readSite, facts, reason: "looking whether the site is gone")
 }

@@ -91,7 +91,7 @@ extension Facts {
     /// Reading in full says nothing while we write, and nothing is to be known of a record that is paused, frozen or
     /// goes.
     var mayReadDetails: Bool {
-        ownSite != nil && !record.isBeingDeleted && record.spec.suspend == nil && input.freeze == nil
+        ownSite != nil && !record.isBeingDeleted && pause == nil && input.freeze == nil
             && !hasUnsettledCreate
             && !input.inFlight.contains(where: \.changesSite) && !isRecordNewer
     }

@@ -7,6 +7,17 @@ struct Facts {
     var record: FunctionApp { input.record }
     var now: Instant { input.now }
     var openAttempt: Attempt? { input.attempts.last { $0.isOpen } }
+    /// What happened when, by the steady clock.
+    var times: StoredTimes {
+        input.times
+            ?? StoredTimes(
+                of: record, input.attempts, input.intent, at: Moment(wall: input.wall, steady: now))
+    }
+
+    func openedAt(_ intent: Intent) -> Instant { times.intentOpened ?? now }
+    func attemptOpenedAt(_ attempt: Attempt) -> Instant { times.attemptOpened ?? now }
+    var lastEndedAt: Instant? { times.lastEnded }
+
     var lastAttempt: Attempt? { input.attempts.last }
     var lastRun: Int { lastAttempt?.run ?? 0 }
     var isListPending: Bool { input.isListPending }
@@ -14,7 +25,7 @@ struct Facts {
     /// The run that should begin now, with the number of its next attempt; `nil` when there is none.
     var pendingRun: (run: Int, attempt: Int)? {
         guard openAttempt == nil, !record.isBeingDeleted else { return nil }
-        if let last = lastAttempt, last.result?.outcome == .refused { return (last.run, last.number + 1) }
+        if let last = lastAttempt, isFollowedByAnother(last) { return (last.run, last.number + 1) }
         return record.spec.invocations > lastRun ? (lastRun + 1, 1) : nil
     }
 

@@ -16,10 +16,13 @@ package struct ObservedSite: Hashable, Sendable {
     package var state: String
     /// Azure's `properties.lastModifiedTimeUtc`, as it was written; only a change of it means something.
     package var lastModified: String?
+    /// Azure's region in its short form; `nil` if Azure told none.
+    package var location: String?
+    package var hosting: HostingKind?
 
     package init(
         name: String, resourceID: String, hostName: String, tags: [String: String], state: String,
-        lastModified: String? = nil
+        lastModified: String? = nil, location: String? = nil, hosting: HostingKind? = nil
     ) {
         self.name = name
         self.resourceID = resourceID
@@ -27,6 +30,8 @@ package struct ObservedSite: Hashable, Sendable {
         self.tags = tags
         self.state = state
         self.lastModified = lastModified
+        self.location = location
+        self.hosting = hosting
     }
 
     /// Values of our ownership tags; `nil` where the site does not carry them. Azure keeps the case of tag names but does not tell them apart by it.
@@ -37,6 +42,11 @@ package struct ObservedSite: Hashable, Sendable {
     func tag(_ name: String) -> String? {
         tags[name] ?? tags.first { $0.key.lowercased() == name }?.value
     }
+}
+
+/// What a site runs on: fixed when it is made.
+package enum HostingKind: Hashable, Sendable, CaseIterable {
+    case plan, managedEnvironment
 }
 
 /// Names of our tags, in lower case.
@@ -71,12 +81,15 @@ package enum AgentObservation: Hashable, Sendable {
 package struct NotReady: Hashable, Sendable {
     /// Since when there was no answer.
     package var since: Instant
+    /// When it was asked last.
+    package var askedAt: Instant
     package var message: String
     /// What the container's log says about it; `nil` while it was not read for this failure.
     package var diagnosis: StartDiagnosis?
 
-    package init(since: Instant, message: String, diagnosis: StartDiagnosis? = nil) {
+    package init(since: Instant, askedAt: Instant? = nil, message: String, diagnosis: StartDiagnosis? = nil) {
         self.since = since
+        self.askedAt = askedAt ?? since
         self.message = message
         self.diagnosis = diagnosis
     }
@@ -88,6 +101,10 @@ package enum StartDiagnosis: Hashable, Sendable {
     case none
     /// The image cannot be had: it does not exist, or the pull was denied.
     case imagePullFailed(message: String)
+    /// It runs, and did not answer on its port within the platform's limit.
+    case noAnswerOnPort(message: String)
+    /// Its first process ended; with the exit code where the log has one.
+    case containerExited(code: Int?, message: String)
 }
 
 /// What the agent said last about the open attempt.
@@ -99,15 +116,37 @@ package enum RunObservation: Hashable, Sendable {
     case ended(AttemptResult)
 }
 
+/// What the log workspace tells of an attempt.
+package enum RunLogFinding: Hashable, Sendable {
+    /// No row names it.
+    case nothing
+    /// Its command was about to be executed.
+    case began
+    /// Its command ended.
+    case exited(code: Int)
+}
+
+package struct RunLogObservation: Hashable, Sendable {
+    package var finding: RunLogFinding
+    /// When it was asked for.
+    package var asOf: Instant
+
+    package init(finding: RunLogFinding, asOf: Instant) {
+        self.finding = finding
+        self.asOf = asOf
+    }
+}
+
 /// Calls of one record that may be in flight; at most one of each kind.
 package enum CallKind: String, Hashable, Sendable, CaseIterable, Comparable {
-    case putSite, followOperation, readSite, readDetails, deleteSite, readContainerLog, greetAgent, postRun, followRun,
-        stopRun
+    case putSite, followOperation, readSite, readDetails, deleteSite, releaseSite, readContainerLog, greetAgent,
+        postRun,
+        followRun, stopRun, readRunLog
 
     package static func < (left: CallKind, right: CallKind) -> Bool { left.rawValue < right.rawValue }
 
     /// Calls that change the site: while one is in flight nothing is decided about the site.
-    package var changesSite: Bool { self == .putSite || self == .deleteSite }
+    package var changesSite: Bool { self == .putSite || self == .deleteSite || self == .releaseSite }
 }
 
 /// The newest failure of a kind of call, kept until a call of that kind succeeds or the record gets a new generation.
@@ -115,6 +154,8 @@ package struct CallFailure: Hashable, Sendable {
     package enum Kind: Hashable, Sendable {
         /// May succeed by itself.
         case transient
+        /// Held back by Azure's rate limit or by our own part of it: nothing is wrong with the request.
+        case throttled
         /// Whether it took effect is not known.
         case outcomeUnknown
         /// Stays so until somebody changes the record or Azure; tried again all the same, in the slowest lane.
@@ -141,10 +182,17 @@ package struct SiteIdentity: Hashable, Sendable {
     package var name: String
     package var designHash: String
     package var instance: String
+    /// Region and hosting are fixed when a site is made; `nil` = whatever it has.
+    package var location: String?
+    package var hosting: HostingKind?
 
-    package init(name: String, designHash: String, instance: String) {
+    package init(
+        name: String, designHash: String, instance: String, location: String? = nil, hosting: HostingKind? = nil
+    ) {
         self.name = name
         self.designHash = designHash
         self.instance = instance
+        self.location = location
+        self.hosting = hosting
     }
 }

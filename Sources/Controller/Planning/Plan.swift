@@ -4,19 +4,27 @@ package import DesiredState
 package struct PlanInput: Hashable, Sendable {
     /// The steady time: see ``Moment``.
     package var now: Instant
-    /// What the wall clock shows: for what is stored.
-    package var wall: Instant
+    /// How far the wall clock is ahead of the steady time.
+    package var wallLead: Duration
     package var record: FunctionApp
     /// By run and number.
     package var attempts: [Attempt]
+    /// When what is stored happened; `nil` = as if the wall clock had never stepped.
+    package var times: StoredTimes?
     package var intent: Intent?
     package var identity: SiteIdentity
     package var site: SiteObservation
     /// About the newest write of the site.
     package var operation: OperationObservation?
     package var agent: AgentObservation
+    /// When the container's present boot id was seen first.
+    package var bootSeenAt: Instant?
     /// About the open attempt only.
     package var run: RunObservation?
+    /// There is a log workspace in which open attempts can be looked for.
+    package var hasRunLog: Bool
+    /// About the open attempt only.
+    package var runLog: RunLogObservation?
     package var inFlight: Set<CallKind>
     package var failures: [CallKind: CallFailure]
     /// A list of all sites is under way that will say what is there: single sites are not read meanwhile.
@@ -32,24 +40,32 @@ package struct PlanInput: Hashable, Sendable {
     /// The store is behind its sites: nothing is written to Azure.
     package var freeze: Freeze?
 
+    /// What the wall clock shows: for what is stored.
+    package var wall: Instant { now + wallLead }
+
     package init(
         now: Instant, wall: Instant? = nil, record: FunctionApp, attempts: [Attempt] = [], intent: Intent? = nil,
         identity: SiteIdentity,
-        site: SiteObservation = .unknown, operation: OperationObservation? = nil,
-        agent: AgentObservation = .unknown, run: RunObservation? = nil,
+        times: StoredTimes? = nil, site: SiteObservation = .unknown, operation: OperationObservation? = nil,
+        agent: AgentObservation = .unknown, bootSeenAt: Instant? = nil, run: RunObservation? = nil,
+        hasRunLog: Bool = false, runLog: RunLogObservation? = nil,
         inFlight: Set<CallKind> = [], failures: [CallKind: CallFailure] = [:], isListPending: Bool = false,
         isSurelyUnwritten: Bool = false, sentStop: StopRequest? = nil, freeze: Freeze? = nil
     ) {
         self.now = now
-        self.wall = wall ?? now
+        wallLead = wall.map { $0 - now } ?? .zero
         self.record = record
         self.attempts = attempts
+        self.times = times
         self.intent = intent
         self.identity = identity
         self.site = site
         self.operation = operation
         self.agent = agent
+        self.bootSeenAt = bootSeenAt
         self.run = run
+        self.hasRunLog = hasRunLog
+        self.runLog = runLog
         self.inFlight = inFlight
         self.failures = failures
         self.isListPending = isListPending
@@ -92,6 +108,8 @@ package enum Action: Hashable, Sendable {
     // Calls; the first three and `openAttempt` commit an intent or attempt before.
     case putSite
     case deleteSite
+    /// The site stays, without our tags.
+    case releaseSite
     /// Asks once about what Azure works on.
     case followOperation(String)
     /// Opens the attempt for this boot id and asks the agent to run it.
@@ -105,6 +123,8 @@ package enum Action: Hashable, Sendable {
     case readContainerLog
     case followRun(token: String)
     case stopRun(token: String, StopRequest)
+    /// Looks for the attempt in the log workspace.
+    case readRunLog(token: String)
 
     package var call: CallKind? {
         switch self {
@@ -113,6 +133,7 @@ package enum Action: Hashable, Sendable {
             nil
         case .putSite: .putSite
         case .deleteSite: .deleteSite
+        case .releaseSite: .releaseSite
         case .followOperation: .followOperation
         case .openAttempt, .postRun: .postRun
         case .readSite: .readSite
@@ -121,6 +142,7 @@ package enum Action: Hashable, Sendable {
         case .readContainerLog: .readContainerLog
         case .followRun: .followRun
         case .stopRun: .stopRun
+        case .readRunLog: .readRunLog
         }
     }
 }
@@ -129,23 +151,28 @@ package enum Action: Hashable, Sendable {
 package enum RuleName: String, Hashable, Sendable, CaseIterable {
     case operationInProgress
     case frozen
+    case paused
     case forgetting
     case endingRunBeforeDelete
+    case releasingSite
     case deletingSite
     case runEnded
     case runRefused
     case runAcknowledged
-    case suspended
     case operationAccepted
     case createUnknown
+    case adopting
     case foreignOwner
-    case attemptLost
+    case attemptUnknown
+    case deadline
     case runUnacknowledged
     case stopAsked
     case running
     case unobserved
+    case replacing
     case absent
     case drift
+    case retryDelayed
     case startFailed
     case starting
     case notInvoked

@@ -32,11 +32,27 @@ enum PlannerConstants {
     static let attemptGivenUpAfter: Duration = .seconds(900)
     /// A deletion does not wait longer than this for an agent that does not answer.
     static let deleteWaitsForAgent: Duration = .seconds(30)
+    /// Rows about an attempt are there by then: Azure's resource logs take 3 to 10 minutes (Azure docs, data-ingestion-time, read 2026-02).
+    static let runLogSettlesAfter: Duration = .seconds(900)
+    /// A log that cannot be read so often in a row is not waited for any longer.
+    static let maximumRunLogFailures = 6
+    /// What a run may take beyond `run.timeoutSeconds` before the controller itself has it ended: the agent ends it by its own clock with TERM, 10 s
+    /// later KILL, and its output has to be read.
+    static let deadlineGrace: Duration = .seconds(60)
+    /// Between the controller's own KILL and giving the attempt up.
+    static let deadlineGivenUpAfter: Duration = .seconds(300)
+    /// Between attempts of an at-least-once run: doubled for each (Kubernetes Jobs wait alike, 10 s to 10 min).
+    static let firstRetryDelay: Duration = .seconds(10)
+    static let longestRetryDelay: Duration = .seconds(600)
     /// Bound of attempts that a restarting container may refuse before the run counts as failed.
     static let maximumRefusals = 8
     /// How long a container may take to answer its first ping before the run counts as failed to start: Azure's own limit is 230 s
     /// (App Service environment variables reference, WEBSITES_CONTAINER_START_TIME_LIMIT, read 2026-02), plus time to pull the image.
     static let startLimit: Duration = .seconds(600)
+    /// A container that exits is started again by the platform, at once and then with growing pauses: so long it may yet come up.
+    static let exitPatience: Duration = .seconds(60)
+    /// Between two looks at a container that failed to start and has nothing to run.
+    static let startProbePeriod: Duration = .seconds(300)
 }
 
 /// What a rule makes of the facts.
@@ -52,7 +68,11 @@ struct Decision: Hashable, Sendable {
         guard let kind = action.call else { return Decision(reason: reason, actions: [action]) }
         if facts.isInFlight(kind) { return Decision(reason: reason) }
         let failure = facts.failure(kind)
-        var decision = Decision(reason: failure.map { reason + "; last try: " + $0.message } ?? reason)
+        var decision = Decision(reason: reason)
+        if let failure {
+            let isThrottled = failure.kind == .throttled
+            decision.reason += (isThrottled ? "; waiting for Azure's rate limit: " : "; last try: ") + failure.message
+        }
         if case .terminal(let why) = failure?.kind { decision.stalledReason = why }
         if let instant = facts.waitUntil(kind) {
             decision.nextLook = .at(instant)
@@ -73,23 +93,28 @@ struct Rule: Sendable {
 let rules: [Rule] = [
     Rule(name: .operationInProgress, decide: operationInProgress),
     Rule(name: .frozen, decide: frozen),
+    Rule(name: .paused, decide: paused),
     Rule(name: .forgetting, decide: forgetting),
     Rule(name: .endingRunBeforeDelete, decide: endingRunBeforeDelete),
+    Rule(name: .releasingSite, decide: releasingSite),
     Rule(name: .deletingSite, decide: deletingSite),
     Rule(name: .runEnded, decide: runEnded),
     Rule(name: .runRefused, decide: runRefused),
     Rule(name: .runAcknowledged, decide: runAcknowledged),
-    Rule(name: .suspended, decide: suspended),
     Rule(name: .operationAccepted, decide: operationAccepted),
     Rule(name: .createUnknown, decide: createUnknown),
+    Rule(name: .adopting, decide: adopting),
     Rule(name: .foreignOwner, decide: foreignOwner),
-    Rule(name: .attemptLost, decide: attemptLost),
+    Rule(name: .attemptUnknown, decide: attemptUnknown),
+    Rule(name: .deadline, decide: deadline),
     Rule(name: .runUnacknowledged, decide: runUnacknowledged),
     Rule(name: .stopAsked, decide: stopAsked),
     Rule(name: .running, decide: running),
     Rule(name: .unobserved, decide: unobserved),
+    Rule(name: .replacing, decide: replacing),
     Rule(name: .absent, decide: absent),
     Rule(name: .drift, decide: drift),
+    Rule(name: .retryDelayed, decide: retryDelayed),
     Rule(name: .startFailed, decide: startFailed),
     Rule(name: .starting, decide: starting),
     Rule(name: .notInvoked, decide: notInvoked),

@@ -25,13 +25,11 @@ func runAcknowledged(_ facts: Facts) -> Decision? {
     else { return nil }
     var decision = Decision(
         reason: "the agent confirmed the run", actions: [.acknowledgeAttempt(token: attempt.token, at: instant)])
-    if !facts.isInFlight(.followRun) { decision.actions.append(.followRun(token: attempt.token)) }
+    if !facts.isInFlight(.followRun), facts.waitUntil(.followRun) == nil {
+        decision.actions.append(.followRun(token: attempt.token))
+    }
+    if let mark = facts.nextMark { decision.nextLook = .at(mark) }
     return decision
-}
-
-/// The container that was asked is gone: whether and how the attempt ran cannot be learned from it any more, and it is never asked again.
-func attemptLost(_ facts: Facts) -> Decision? {
-    facts.openAttempt.flatMap { lostSettlement(of: $0, facts) }
 }
 
 /// It is not known whether the agent has the attempt. The same life of the container runs a token once, so asking again is safe.
@@ -51,7 +49,9 @@ func stopAsked(_ facts: Facts) -> Decision? {
 /// The run goes on; its output is followed.
 func running(_ facts: Facts) -> Decision? {
     guard let attempt = facts.openAttempt else { return nil }
-    return driving(attempt, facts, stop: nil)
+    var decision = driving(attempt, facts, stop: nil)
+    if let mark = facts.nextMark { decision.nextLook = earlier(decision.nextLook, .at(mark)) }
+    return decision
 }
 
 /// A run was asked for and is not begun.
@@ -63,30 +63,6 @@ func notInvoked(_ facts: Facts) -> Decision? {
 }
 
 // MARK: parts
-
-/// The action that ends an attempt whose end is known or cannot be known any more.
-func settlement(of attempt: Attempt, _ facts: Facts) -> Decision? {
-    runEnded(facts) ?? runRefused(facts) ?? lostSettlement(of: attempt, facts)
-}
-
-private func lostSettlement(of attempt: Attempt, _ facts: Facts) -> Decision? {
-    let why: String
-    if facts.isAbsent(after: attempt.openedAt) {
-        why = "the site disappeared"
-    } else if let bootID = facts.liveBootID, bootID != attempt.bootID {
-        why = "the container was restarted"
-    } else if let notReady = facts.notReady, facts.now - notReady.since >= PlannerConstants.attemptGivenUpAfter {
-        why = "the agent has not answered for \(PlannerConstants.attemptGivenUpAfter.components.seconds / 60) minutes"
-    } else {
-        return nil
-    }
-    let result = AttemptResult(
-        outcome: attempt.acknowledgedAt == nil ? .unknown : .lost, exitCode: nil, finishedAt: facts.input.wall,
-        message: attempt.acknowledgedAt == nil
-            ? "\(why) before the agent confirmed the run: it may have run or not, and is not tried again"
-            : "\(why) while the run was open: how it ended is not known")
-    return Decision(reason: why, actions: [.finishAttempt(token: attempt.token, result)])
-}
 
 /// Asks the agent for what is still missing, and Azure for the site when the agent does not answer.
 func driving(_ attempt: Attempt, _ facts: Facts, stop: StopRequest?) -> Decision {

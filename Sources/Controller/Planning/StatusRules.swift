@@ -7,13 +7,13 @@ func status(_ facts: Facts, after decision: Decision, by rule: RuleName) -> Func
     status.observedGeneration = max(status.observedGeneration, facts.record.metadata.generation)
     status.site = siteStatus(facts, decision)
     status.driftHistory = driftHistory(facts, decision)
-    status.runs = runs(of: attempts)
+    status.runs = runs(of: attempts, facts, decision)
     let moment = Moment(wall: facts.input.wall, steady: facts.now)
     let at: Instant? = if case .at(let instant) = decision.nextLook { moment.wall(at: instant) } else { nil }
     status.nextAction = NextAction(rule: rule.rawValue, reason: decision.reason, at: at)
     let findings =
         [provisioned(facts, decision), ready(facts, decision)].compactMap(\.self)
-        + runFindings(facts, attempts: attempts)
+        + runFindings(facts, decision, attempts: attempts)
         + [drifted(facts, decision, status.driftHistory), stalled(facts, decision, status.driftHistory)]
         .compactMap(\.self)
     for finding in findings { status.set(finding, at: facts.input.wall) }
@@ -53,14 +53,26 @@ private func provisioned(_ facts: Facts, _ decision: Decision) -> Finding? {
             message: "the name \(foreign.name) is used by another site")
     }
     if let failure = facts.failure(.putSite) {
-        let reason = if case .terminal(let reason) = failure.kind { reason } else { "WriteFailed" }
-        return Finding(type: .provisioned, status: .false, reason: reason, message: failure.message)
+        switch failure.kind {
+        case .terminal(let reason):
+            return Finding(type: .provisioned, status: .false, reason: reason, message: failure.message)
+        case .transient, .outcomeUnknown:
+            return Finding(type: .provisioned, status: .false, reason: "WriteFailed", message: failure.message)
+        case .throttled:
+            let message = "waiting for Azure's rate limit: " + failure.message
+            return Finding(type: .provisioned, status: .false, reason: "Throttled", message: message)
+        }
     }
     if decision.actions.contains(.putSite) {
         return Finding(type: .provisioned, status: .false, reason: facts.hasOwnSite ? "Updating" : "Creating")
     }
-    if let site = facts.ownSite, site.designHash == facts.input.identity.designHash {
-        return Finding(type: .provisioned, status: .true, reason: "AsDeclared")
+    if let site = facts.ownSite {
+        return site.designHash == facts.input.identity.designHash
+            ? Finding(type: .provisioned, status: .true, reason: "AsDeclared")
+            : Finding(type: .provisioned, status: .false, reason: "NotAsDeclared")
+    }
+    if case .absent = facts.input.site {
+        return Finding(type: .provisioned, status: .false, reason: "SiteAbsent", message: "there is no site")
     }
     if facts.record.status[.provisioned] == nil {
         return Finding(type: .provisioned, status: .unknown, reason: "NotObserved")
@@ -69,17 +81,19 @@ private func provisioned(_ facts: Facts, _ decision: Decision) -> Finding? {
 }
 
 private func ready(_ facts: Facts, _ decision: Decision) -> Finding? {
-    if decision.actions.contains(.putSite) || decision.actions.contains(.deleteSite) {
-        return Finding(
-            type: .ready, status: .false, reason: decision.actions.contains(.putSite) ? "Starting" : "Deleting")
+    if decision.actions.contains(.putSite) { return Finding(type: .ready, status: .false, reason: "Starting") }
+    if decision.actions.contains(.deleteSite) || decision.actions.contains(.releaseSite) {
+        return Finding(type: .ready, status: .false, reason: "Deleting")
     }
     // What the agent said before a write says nothing of the container after it.
     if facts.input.inFlight.contains(where: \.changesSite) { return nil }
+    if case .absent = facts.input.site { return Finding(type: .ready, status: .false, reason: "SiteAbsent") }
+    if facts.foreignSite != nil { return Finding(type: .ready, status: .false, reason: "ForeignOwner") }
     switch facts.input.agent {
     case .live: return Finding(type: .ready, status: .true, reason: "AgentAnswered")
     case .notReady(let notReady):
-        if case .imagePullFailed(let message) = notReady.diagnosis {
-            return Finding(type: .ready, status: .false, reason: "ImagePullFailed", message: message)
+        if let failure = startFailure(notReady, at: facts.now) {
+            return Finding(type: .ready, status: .false, reason: failure.reason, message: failure.message)
         }
         return Finding(type: .ready, status: .false, reason: "AgentDoesNotAnswer", message: notReady.message)
     case .unknown:
@@ -94,9 +108,10 @@ private func stalled(_ facts: Facts, _ decision: Decision, _ history: [DriftFind
 
 // MARK: runs
 
-private func runFindings(_ facts: Facts, attempts: [Attempt]) -> [Finding] {
+private func runFindings(_ facts: Facts, _ decision: Decision, attempts: [Attempt]) -> [Finding] {
     let last = attempts.last
-    let isPending = facts.record.spec.invocations > (last?.run ?? 0) || last?.result?.outcome == .refused
+    let isFollowed = last.map { $0.result?.outcome == .refused || facts.isRetried($0, decision) } ?? false
+    let isPending = facts.record.spec.invocations > (last?.run ?? 0) || isFollowed
     let isOpen = last?.isOpen == true
     let running = Finding(
         type: .running, status: isOpen && last?.acknowledgedAt != nil ? .true : isOpen ? .unknown : .false,
@@ -134,22 +149,40 @@ func projected(_ facts: Facts, _ decision: Decision) -> [Attempt] {
                 attempts[index].acknowledgedAt = instant
             }
         case .openAttempt, .failRun, .settleIntent, .setOperation, .removeFinalizer, .markDeleted, .forget, .putSite,
-            .followOperation, .deleteSite, .postRun,
-            .readSite, .readDetails, .greetAgent, .readContainerLog, .followRun, .stopRun:
+            .followOperation, .deleteSite, .releaseSite, .postRun, .readSite, .readDetails, .greetAgent,
+            .readContainerLog, .followRun, .stopRun, .readRunLog:
             continue
         }
     }
     return attempts
 }
 
-private func runs(of attempts: [Attempt]) -> [RunStatus] {
+extension Facts {
+    /// Whether another attempt follows one of unknown outcome: decided in the commit that ends it, and from then on only taken back.
+    fileprivate func isRetried(_ attempt: Attempt, _ decision: Decision) -> Bool {
+        guard let outcome = attempt.result?.outcome, outcome.isUnknown else { return false }
+        let isEnding = decision.actions.contains { action in
+            if case .finishAttempt(attempt.token, _) = action { true } else { false }
+        }
+        if isEnding { return mayRetry(after: attempt) }
+        let isFollowed = input.attempts.contains {
+            $0.run == attempt.run && $0.number > attempt.number && $0.result?.outcome != .refused
+        }
+        // Attempts that were refused may stand between it and the one that follows.
+        return isFollowed || attempt.run == lastRun && lastAttempt.map(isFollowedByAnother) == true
+    }
+}
+
+private func runs(of attempts: [Attempt], _ facts: Facts, _ decision: Decision) -> [RunStatus] {
     var runs: [RunStatus] = []
     for attempt in attempts {
-        let status = AttemptStatus(
+        var status = AttemptStatus(
             token: attempt.token, bootID: attempt.bootID, startedAt: attempt.acknowledgedAt,
             finishedAt: attempt.result?.finishedAt, exitCode: attempt.result?.exitCode,
             outcome: attempt.result?.outcome,
             message: attempt.result?.message)
+        if attempt.isOpen { status.observedSeconds = facts.markedObservation.map { Int($0.components.seconds) } }
+        status.isRetried = facts.isRetried(attempt, decision)
         if runs.last?.number == attempt.run {
             runs[runs.count - 1].attempts.append(status)
         } else {

@@ -32,6 +32,9 @@ package struct ControllerMachine {
     /// Carried by every transaction; `nil` before the start.
     private var epoch: Epoch?
     private(set) var freeze: Freeze?
+    private let hasRunLog: Bool
+    /// How far the wall clock is ahead of the steady one.
+    private var wallLead: Duration?
     /// A later life of a controller has begun on the store.
     private var isFenced = false
     private var reconcileCount: UInt64 = 0
@@ -39,11 +42,15 @@ package struct ControllerMachine {
     private var observations: [ControllerObservation] = []
     private let isObserved: Bool
 
-    /// `isObserved`: whoever drives it calls ``takeObservations()`` after each step.
+    /// - Parameters:
+    ///   - hasRunLog: `readRunLog` can be carried out.
+    ///   - isObserved: whoever drives it calls ``takeObservations()`` after each step.
     package init(
-        designer: SiteDesigner, seed: UInt64, rates: CallRates = CallRates(.published), isObserved: Bool = false
+        designer: SiteDesigner, seed: UInt64, rates: CallRates = CallRates(.published), hasRunLog: Bool = false,
+        isObserved: Bool = false
     ) {
         self.designer = designer
+        self.hasRunLog = hasRunLog
         self.isObserved = isObserved
         calls = CallScheduler(rates)
         pacer = PollPacer(rates.reads)
@@ -63,6 +70,7 @@ package struct ControllerMachine {
     package mutating func handle(_ event: ControllerEvent, now: Moment) -> [ControllerEffect] {
         guard !isFenced else { return [] }
         var effects: [ControllerEffect] = []
+        noticeSteps(of: now)
         switch event {
         case .started(let uids, let epoch, let freeze):
             self.epoch = epoch
@@ -80,7 +88,7 @@ package struct ControllerMachine {
             isFenced = true
             return [.end(error)]
         case .commitFailed(let uid, let error): commitFailed(uid, error, now.steady, &effects)
-        case .callFinished(let uid, let id, let result): callFinished(uid, id, result, now.steady, &effects)
+        case .callFinished(let uid, let id, let result): callFinished(uid, id, result, now, &effects)
         case .listed(let startedAt, let sites): listed(sites, startedAt: startedAt, now.steady, &effects)
         case .listFailed(let failure): listFailed(failure, now.steady)
         case .budgetRead(let readings): for reading in readings { calls.learn(reading, now: now.steady) }
@@ -175,8 +183,9 @@ package struct ControllerMachine {
             remove(uid)
             return
         }
-        state.memory.notice(stored, designer: designer)
-        var input = state.memory.input(stored, now: now, isListPending: isListPending, freeze: freeze)
+        state.memory.notice(stored, designer: designer, at: now)
+        var input = state.memory.input(
+            stored, now: now, isListPending: isListPending, freeze: freeze, hasRunLog: hasRunLog)
         state.memory.drift.complete(&input, siteCount: keys.count)
         let plan = plan(input)
         decisions[plan.rule, default: 0] += 1
@@ -206,6 +215,7 @@ package struct ControllerMachine {
             return
         }
         if let transaction = steps.transaction {
+            state.memory.note(now, acknowledging: steps.acknowledgedToken)
             state.phase = .committing(steps)
             keys[uid] = state
             effects.append(.commit(uid, transaction, sealing: steps.sealedOutputs, state.log))
@@ -294,13 +304,15 @@ package struct ControllerMachine {
     }
 
     private mutating func callFinished(
-        _ uid: UID, _ id: CallID, _ result: CallResult, _ now: Instant, _ effects: inout [ControllerEffect]
+        _ uid: UID, _ id: CallID, _ result: CallResult, _ now: Moment, _ effects: inout [ControllerEffect]
     ) {
-        guard case .ended(let kind) = calls.finished(id, result, now: now), var state = keys[uid],
+        guard case .ended(let kind) = calls.finished(id, result, now: now.steady), var state = keys[uid],
             state.memory.inFlight[kind] == id
         else { return }
         state.storeFailures = 0
-        state.memory.learn(from: paced(result, uid, now), of: kind, now: now, using: &generator)
+        let result = paced(result.ended(at: now.wall), uid, now.steady)
+        state.memory.learn(from: result, of: kind, now: now.steady, using: &generator)
+        if result.endsRun { state.memory.note(now) }
         keys[uid] = state
         wake(uid)
     }
@@ -380,6 +392,14 @@ package struct ControllerMachine {
 
     // MARK: time
 
+    /// A pause ends by the wall clock; all else waits by the steady one. After a step of the wall clock the paused are looked at again.
+    private mutating func noticeSteps(of now: Moment) {
+        let lead = now.wall - now.steady
+        defer { wallLead = lead }
+        guard let wallLead, lead - wallLead > .seconds(1) || wallLead - lead > .seconds(1) else { return }
+        for uid in keys.keys.sorted() where keys[uid]?.log.rule == .paused { wake(uid) }
+    }
+
     private mutating func timerFired(_ now: Instant, _ effects: inout [ControllerEffect]) {
         announcedTimer = nil
         while let timer = timers.min, timer.at <= now {
@@ -411,6 +431,19 @@ private struct Timer: Comparable {
     let uid: UID?
 
     static func < (left: Timer, right: Timer) -> Bool { left.at < right.at }
+}
+
+extension CallResult {
+    /// A run ends when the machine hears of it: one clock for all stored times.
+    fileprivate func ended(at wall: Instant) -> CallResult {
+        guard case .runReported(var report) = self, report.result != nil else { return self }
+        report.result?.finishedAt = wall
+        return .runReported(report)
+    }
+
+    fileprivate var endsRun: Bool {
+        if case .runReported(let report) = self { report.result != nil } else { false }
+    }
 }
 
 extension StoreError {

@@ -63,11 +63,15 @@ package enum Call: Hashable, Sendable {
     /// Reads the site in full and compares; `namesWriter`: also who changed it last, if it differs.
     case readDetails(SiteDesign, namesWriter: Bool)
     case deleteSite(name: String)
+    /// Takes the tags of this installation off the site.
+    case releaseSite(name: String, instance: String)
     case readContainerLog(name: String)
     case greetAgent(AgentAddress)
     case postRun(AgentAddress, bootID: String, token: String, FunctionAppSpec)
     case followRun(AgentAddress, bootID: String, token: String, OutputKey)
     case stopRun(AgentAddress, bootID: String, token: String, StopRequest)
+    /// Rows about the attempt since `openedAt` on the wall clock.
+    case readRunLog(token: String, openedAt: Instant)
 
     package var kind: CallKind {
         switch self {
@@ -76,11 +80,13 @@ package enum Call: Hashable, Sendable {
         case .readSite: .readSite
         case .readDetails: .readDetails
         case .deleteSite: .deleteSite
+        case .releaseSite: .releaseSite
         case .readContainerLog: .readContainerLog
         case .greetAgent: .greetAgent
         case .postRun: .postRun
         case .followRun: .followRun
         case .stopRun: .stopRun
+        case .readRunLog: .readRunLog
         }
     }
 }
@@ -121,6 +127,8 @@ package enum CallResult: Hashable, Sendable {
     case siteRead(ObservedSite?)
     case detailsRead(SiteReading?)
     case siteDeleted
+    /// It should not carry our tags any more, which must be read.
+    case siteReleased
     /// There was nothing to delete.
     case siteWasAbsent
     case containerLogRead(StartDiagnosis)
@@ -130,6 +138,7 @@ package enum CallResult: Hashable, Sendable {
     /// Another life of the container answered; nothing was run.
     case bootChanged(bootID: String)
     case stopSent
+    case runLogRead(RunLogFinding)
     /// Not the agent answered, or nobody did.
     case agentNotReady(message: String)
     case failed(Failure)

@@ -7,8 +7,10 @@ struct KeyMemory {
     private var site = SiteObservation.unknown
     private var operation: OperationObservation?
     private var agent = AgentObservation.unknown
+    private var boot: (id: String, seenAt: Instant)?
     /// About the attempt with this token.
     private var run: (token: String, observation: RunObservation)?
+    private var runLog: (token: String, observation: RunLogObservation)?
     private var openToken: String?
     private var hostName: String?
     private var failures: [CallKind: CallFailure] = [:]
@@ -30,6 +32,7 @@ struct KeyMemory {
     /// Posts of the open attempt that were sent in this process, and whether an earlier process may have sent one.
     private var postsSent = 0
     private var mayHaveBeenPostedBefore = false
+    private(set) var clock = StoredClock()
     var drift = DriftMemory()
 
     /// How long reads may show a site as it was before a write, or not at all (go-azure-sdk repeats reads that lag behind a create for up to 30 s).
@@ -37,13 +40,15 @@ struct KeyMemory {
 
     // MARK: in
 
-    /// Takes in what a load brought. A new generation resets the back-off.
-    mutating func notice(_ stored: StoredRecord, designer: SiteDesigner) {
+    /// Takes in what a load brought. A new generation resets the back-off, and a container that did not start is asked anew for it.
+    mutating func notice(_ stored: StoredRecord, designer: SiteDesigner, at now: Moment) {
         let record = stored.record
+        clock.notice(stored, at: now)
         if generation != record.metadata.generation {
             if generation != nil {
                 failures = [:]
                 failedOperations = 0
+                if case .notReady = agent { agent = .unknown }
             }
             generation = record.metadata.generation
             identity = designer.identity(of: record)
@@ -72,6 +77,12 @@ struct KeyMemory {
             operation = nil
             failures[.followOperation] = nil
         }
+    }
+
+    /// This life does something at this moment whose time is stored, such as keeping the confirmation of an attempt.
+    mutating func note(_ moment: Moment, acknowledging token: String? = nil) {
+        clock.note(moment)
+        if let token { clock.watch(token: token, from: moment.steady) }
     }
 
     /// Takes in the answer to a call.
@@ -109,11 +120,17 @@ struct KeyMemory {
         case .detailsRead(let reading):
             if !isOutdated { readInFull(reading, now, &generator) }
         case .siteDeleted:
-            failures[kind] = nil
+            // Should Azure show it for a while yet, it is deleted again less and less often.
+            fail(kind, .init(kind: .transient, message: "Azure still shows the site"), now, &generator)
+            lastPutSucceededAt = nil
+            wrote(now)
+        case .siteReleased:
+            fail(kind, .init(kind: .transient, message: "Azure still shows our tags"), now, &generator)
             lastPutSucceededAt = nil
             wrote(now)
         case .siteWasAbsent:
             failures[kind] = nil
+            failures[.deleteSite] = nil
             lastPutSucceededAt = nil
             wrote(now)
             site = .absent(asOf: now)
@@ -127,16 +144,21 @@ struct KeyMemory {
             }
         case .agentGreeted(let bootID):
             failures[kind] = nil
-            if !isOutdated { isLive(bootID) }
+            if !isOutdated { isLive(bootID, now) }
         case .runReported(let report):
             failures[kind] = nil
             guard let openToken else { return }
             run = (openToken, report.result.map(RunObservation.ended) ?? .acknowledged(at: report.acknowledgedAt))
         case .bootChanged(let bootID):
             failures[kind] = nil
-            isLive(bootID)
+            isLive(bootID, now)
             if kind == .postRun, postsSent == 1, !mayHaveBeenPostedBefore, let openToken {
                 run = (openToken, .refused(bootID: bootID))
+            }
+        case .runLogRead(let finding):
+            failures[kind] = nil
+            if let openToken, let asOf = begunAt[kind] {
+                runLog = (openToken, RunLogObservation(finding: finding, asOf: asOf))
             }
         case .stopSent:
             failures[kind] = nil
@@ -185,16 +207,25 @@ struct KeyMemory {
     /// Computed once per record where it can be: the list of all sites asks every one.
     func siteName(of uid: UID) -> String { identity?.name ?? SiteDesigner.siteName(of: uid) }
 
-    func input(_ stored: StoredRecord, now: Moment, isListPending: Bool, freeze: Freeze? = nil) -> PlanInput {
+    func input(
+        _ stored: StoredRecord, now: Moment, isListPending: Bool, freeze: Freeze? = nil, hasRunLog: Bool = false
+    ) -> PlanInput {
         PlanInput(
             now: now.steady, wall: now.wall, record: stored.record, attempts: stored.attempts, intent: stored.intent,
-            identity: identity ?? SiteIdentity(name: "", designHash: "", instance: ""), site: site,
+            identity: identity ?? SiteIdentity(name: "", designHash: "", instance: ""),
+            times: clock.times(at: now), site: site,
             operation: operation,
-            agent: agent,
-            run: run.flatMap { $0.token == openToken ? $0.observation : nil }, inFlight: Set(inFlight.keys),
+            agent: agent, bootSeenAt: liveBoot?.seenAt,
+            run: run.flatMap { $0.token == openToken ? $0.observation : nil }, hasRunLog: hasRunLog,
+            runLog: runLog.flatMap { $0.token == openToken ? $0.observation : nil }, inFlight: Set(inFlight.keys),
             failures: failures, isListPending: isListPending,
             isSurelyUnwritten: (isSurelyUnwritten ?? false) && inFlight[.putSite] == nil, sentStop: sentStop,
             freeze: freeze)
+    }
+
+    private var liveBoot: (id: String, seenAt: Instant)? {
+        guard case .live(let id) = agent, let boot, boot.id == id else { return nil }
+        return boot
     }
 
     // MARK: parts
@@ -226,6 +257,7 @@ struct KeyMemory {
                 .readSite, .init(kind: .transient, message: "Azure does not show the new site yet"), now, &generator)
         } else {
             failures[.readSite] = nil
+            failures[.deleteSite] = nil
             site = .absent(asOf: now)
             agent = .unknown
         }
@@ -263,8 +295,9 @@ struct KeyMemory {
         wrote(now)
     }
 
-    private mutating func isLive(_ bootID: String) {
+    private mutating func isLive(_ bootID: String, _ now: Instant) {
         agent = .live(bootID: bootID)
+        if boot?.id != bootID { boot = (bootID, now) }
         failures[.readContainerLog] = nil
     }
 
@@ -277,6 +310,7 @@ struct KeyMemory {
         failures[.postRun] = nil
         failures[.followRun] = nil
         failures[.stopRun] = nil
+        failures[.readRunLog] = nil
     }
 
     private mutating func agentDidNotAnswer(
@@ -284,6 +318,7 @@ struct KeyMemory {
     ) {
         if case .notReady(var notReady) = agent {
             notReady.message = message
+            notReady.askedAt = now
             if failures[.readContainerLog].map({ $0.notBefore <= now }) ?? false { notReady.diagnosis = nil }
             agent = .notReady(notReady)
         } else {

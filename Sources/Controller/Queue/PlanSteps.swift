@@ -9,6 +9,7 @@ struct PlanSteps: Equatable {
     /// Logs of attempts that end with the commit: sealed before it, so that who sees the end can read to the end.
     private(set) var sealedOutputs: [OutputKey] = []
     private(set) var openedToken: String?
+    private(set) var acknowledgedToken: String?
     private(set) var forgets = false
     /// The commit may let another rule apply.
     private(set) var changesFacts = false
@@ -47,8 +48,11 @@ struct PlanSteps: Equatable {
         comparable.nextAction = current.nextAction
         if comparable != current { return true }
         let isAtRest =
-            [.steady, .timeToLive, .suspended, .frozen, .foreignOwner].contains(plan.rule) && plan.actions.isEmpty
-        return isAtRest && plan.status != current
+            [
+                .steady, .timeToLive, .paused, .frozen, .foreignOwner, .startFailed, .retryDelayed, .attemptUnknown,
+                .replacing,
+            ].contains(plan.rule) && plan.actions.isEmpty
+        return isAtRest && !plan.status.nextAction.saysTheSame(as: current.nextAction)
     }
 
     private mutating func commits(
@@ -64,7 +68,9 @@ struct PlanSteps: Equatable {
                 sealedOutputs.append(OutputKey(uid: uid.text, run: attempt.run, attempt: attempt.number))
             }
             return [.finishAttempt(token: token, result)]
-        case .acknowledgeAttempt(let token, let instant): return [.acknowledgeAttempt(token: token, at: instant)]
+        case .acknowledgeAttempt(let token, let instant):
+            acknowledgedToken = token
+            return [.acknowledgeAttempt(token: token, at: instant)]
         case .failRun(let number, let message):
             let attempt = attempt(
                 uid, run: number, number: (stored.attempts.last { $0.run == number }?.number ?? 0) + 1, bootID: "",
@@ -76,14 +82,17 @@ struct PlanSteps: Equatable {
         case .markDeleted: return [.markDeleted(uid, at: now)]
         case .forget:
             forgets = true
-            return [.forget(uid, siteName: stored.intent?.siteName, at: now)]
+            let isReleased = stored.intent?.kind == .releaseSite
+            return [.forget(uid, siteName: isReleased ? nil : stored.intent?.siteName, at: now)]
         case .putSite: return [.openIntent(Intent(uid: uid, kind: .putSite, siteName: siteName, openedAt: now))]
         case .deleteSite: return [.openIntent(Intent(uid: uid, kind: .deleteSite, siteName: siteName, openedAt: now))]
+        case .releaseSite: return [.openIntent(Intent(uid: uid, kind: .releaseSite, siteName: siteName, openedAt: now))]
         case .openAttempt(let run, let number, let bootID):
             let attempt = attempt(uid, run: run, number: number, bootID: bootID, designer, now)
             openedToken = attempt.token
             return [.openAttempt(attempt)]
-        case .postRun, .followOperation, .readSite, .readDetails, .greetAgent, .readContainerLog, .followRun, .stopRun:
+        case .postRun, .followOperation, .readSite, .readDetails, .greetAgent, .readContainerLog, .followRun, .stopRun,
+            .readRunLog:
             return []
         }
     }
@@ -117,6 +126,7 @@ struct PlanSteps: Equatable {
             return .putSite(designer.design(of: record), isUpdate: isUpdate)
         case .followOperation(let operation): return .followOperation(operation)
         case .deleteSite: return .deleteSite(name: name)
+        case .releaseSite: return .releaseSite(name: name, instance: designer.instance.text)
         case .readSite: return .readSite(name: name)
         case .readDetails(let namesWriter):
             return .readDetails(designer.design(of: record), namesWriter: namesWriter)
@@ -135,6 +145,14 @@ struct PlanSteps: Equatable {
         case .stopRun(let token, let stop):
             guard let address, let open else { return nil }
             return .stopRun(address, bootID: open.bootID, token: token, stop)
+        case .readRunLog(let token): return open.map { .readRunLog(token: token, openedAt: $0.openedAt) }
         }
+    }
+}
+
+extension NextAction? {
+    /// The time alone is no news: what waits for long is looked at now and then, and each time for a later one.
+    fileprivate func saysTheSame(as other: NextAction?) -> Bool {
+        self?.rule == other?.rule && self?.reason == other?.reason && (self?.at == nil) == (other?.at == nil)
     }
 }

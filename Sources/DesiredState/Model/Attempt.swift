@@ -65,6 +65,8 @@ package enum AttemptOutcome: String, Hashable, Sendable, Codable, CaseIterable {
 package struct Intent: Hashable, Sendable, Codable {
     package enum Kind: String, Hashable, Sendable, Codable {
         case putSite, deleteSite
+        /// Our tags are taken off the site, which stays.
+        case releaseSite
     }
 
     package let uid: UID

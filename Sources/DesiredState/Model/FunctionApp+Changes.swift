@@ -75,8 +75,8 @@ extension FunctionApp {
 }
 
 extension RunStatus {
-    /// The newest attempt that was not refused: a refused one ran nothing, and another one follows.
+    /// The newest attempt that decides about the run: none that was refused and ran nothing, and none of unknown outcome that another one follows.
     package var decidingAttempt: AttemptStatus? {
-        attempts.last { $0.outcome != .refused }
+        attempts.last { !$0.isFollowed }
     }
 }

@@ -123,10 +123,14 @@ package struct AttemptStatus: Hashable, Sendable, Codable {
     package var exitCode: Int?
     package var outcome: AttemptOutcome?
     package var message: String?
+    /// For how long controllers have watched the open attempt, in coarse steps: what a deadline goes by after a restart.
+    package var observedSeconds: Int?
+    /// Its outcome is unknown, and another attempt follows since the run is delivered at least once.
+    package var isRetried: Bool
 
     package init(
         token: String, bootID: String, startedAt: Instant? = nil, finishedAt: Instant? = nil, exitCode: Int? = nil,
-        outcome: AttemptOutcome? = nil, message: String? = nil
+        outcome: AttemptOutcome? = nil, message: String? = nil, observedSeconds: Int? = nil, isRetried: Bool = false
     ) {
         self.token = token
         self.bootID = bootID
@@ -135,7 +139,27 @@ package struct AttemptStatus: Hashable, Sendable, Codable {
         self.exitCode = exitCode
         self.outcome = outcome
         self.message = message
+        self.observedSeconds = observedSeconds
+        self.isRetried = isRetried
     }
+
+    /// Absent keys take their defaults, so that records written by an older release can be read.
+    package init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        self.init(
+            token: try container.decode(String.self, forKey: .token),
+            bootID: try container.decode(String.self, forKey: .bootID),
+            startedAt: try container.decodeIfPresent(Instant.self, forKey: .startedAt),
+            finishedAt: try container.decodeIfPresent(Instant.self, forKey: .finishedAt),
+            exitCode: try container.decodeIfPresent(Int.self, forKey: .exitCode),
+            outcome: try container.decodeIfPresent(AttemptOutcome.self, forKey: .outcome),
+            message: try container.decodeIfPresent(String.self, forKey: .message),
+            observedSeconds: try container.decodeIfPresent(Int.self, forKey: .observedSeconds),
+            isRetried: try container.decodeIfPresent(Bool.self, forKey: .isRetried) ?? false)
+    }
+
+    /// It says nothing about the run's end: it ran nothing, or another one follows it.
+    package var isFollowed: Bool { outcome == .refused || isRetried }
 }
 
 /// A time when the site was found to differ from the record.

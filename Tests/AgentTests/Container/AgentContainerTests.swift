@@ -59,7 +59,9 @@ import Testing
             #expect(
                 try agent.log().split(separator: "\n") == [
                     "skls-agent: exec token=\(RunToken.numbered(1)) boot=\(agent.boot)",
+                    "skls-agent: exit token=\(RunToken.numbered(1)) boot=\(agent.boot) code=0",
                     "skls-agent: exec token=\(RunToken.numbered(2)) boot=\(agent.boot)",
+                    "skls-agent: exit token=\(RunToken.numbered(2)) boot=\(agent.boot) code=0",
                 ])
         }
     }

@@ -6,6 +6,7 @@ final class FakeSites: SitesAPI {
     struct State {
         var calls: [String] = []
         var written: [SiteRequest] = []
+        var patched: [SitePatch] = []
         var details: SiteDetails?
         var plans: [AppServicePlan] = []
         var put: Result<PutOutcome, AzureError>?
@@ -24,6 +25,7 @@ final class FakeSites: SitesAPI {
 
     var calls: [String] { state.withLockedValue { $0.calls } }
     var written: [SiteRequest] { state.withLockedValue { $0.written } }
+    var patched: [SitePatch] { state.withLockedValue { $0.patched } }
 
     func change(_ body: (inout State) -> Void) {
         state.withLockedValue { body(&$0) }
@@ -42,6 +44,16 @@ final class FakeSites: SitesAPI {
         state.withLockedValue { $0.written.append(request) }
         guard let result = asked("put").put else {
             throw AzureError(code: .other, operation: .putSite, resource: name.rawValue, message: "no script")
+        }
+        return try result.get()
+    }
+
+    func patchSite(
+        _ name: SiteName, _ patch: SitePatch, correlationID: CorrelationID
+    ) async throws(AzureError) -> PutOutcome {
+        state.withLockedValue { $0.patched.append(patch) }
+        guard let result = asked("patch").put else {
+            throw AzureError(code: .other, operation: .patchSite, resource: name.rawValue, message: "no script")
         }
         return try result.get()
     }

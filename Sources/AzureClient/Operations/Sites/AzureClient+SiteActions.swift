@@ -3,7 +3,6 @@ import NIOHTTP1
 
 /// Calls on sites beside creating and deleting them; most are for tools and not for the controller.
 extension AzureClient {
-    /// Changes some fields of a site. One write.
     package func patchSite(
         _ name: SiteName, _ patch: SitePatch, correlationID: CorrelationID
     ) async throws(AzureError) -> PutOutcome {

@@ -10,6 +10,12 @@ package protocol SitesAPI: Sendable {
         _ name: SiteName, _ request: SiteRequest, correlationID: CorrelationID
     ) async throws(AzureError) -> PutOutcome
 
+    /// Changes some fields of a site. One write.
+    /// - Throws: with `effectIsUnknown` if Azure may have applied the request.
+    func patchSite(
+        _ name: SiteName, _ patch: SitePatch, correlationID: CorrelationID
+    ) async throws(AzureError) -> PutOutcome
+
     /// Asks once about what Azure works on. A status that cannot be read is a step like another. One read.
     /// - Throws: `cancelled`.
     func poll(
