@@ -66,6 +66,13 @@ struct LifeStore: RecordStore {
         return try await base.list(includingDeleted: includingDeleted)
     }
 
+    func page(
+        after position: RecordPosition?, limit: Int, since revision: Revision?
+    ) async throws(StoreError) -> RecordPage {
+        try await approach(isWrite: false)
+        return try await base.page(after: position, limit: limit, since: revision)
+    }
+
     func allUIDs() async throws(StoreError) -> [UID] {
         try await approach(isWrite: false)
         return try await base.allUIDs()
