@@ -2,9 +2,9 @@ package import AgentProtocol
 
 /// Carries a run's output from its agent into a log, and waits for its end.
 package struct RunFollower: Sendable {
-    private let client: AgentClient
+    private let client: any AgentAPI
 
-    package init(client: AgentClient) {
+    package init(client: any AgentAPI) {
         self.client = client
     }
 

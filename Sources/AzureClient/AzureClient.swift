@@ -32,7 +32,7 @@ package struct AzureClient: Sendable {
             rates: rates)
     }
 
-    init(
+    package init(
         environment: AzureEnvironment, scope: AzureScope, credential: any TokenCredential,
         sending transport: any Transport, limits: Limits = Limits(), rates: RequestRates = .published,
         pacing: Pacing = .system
@@ -44,7 +44,7 @@ package struct AzureClient: Sendable {
         self.transport = transport
         self.pacing = pacing
         gate = RequestGate(rates, resourceManager: environment.resourceManager)
-        tokens = TokenCache(credential: credential, now: transport.clock.now)
+        tokens = TokenCache(credential: credential, now: transport.clock.now, start: pacing.start)
     }
 
     /// Sends a request with a token, in its turn (``RequestRates``). A token that is refused is renewed and the request

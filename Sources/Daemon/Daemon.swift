@@ -146,12 +146,13 @@ struct DaemonCore: Sendable {
             writer: String(boot, radix: 36))
         let agents = AgentClient(httpClient: agentHTTP, logger: logger)
         let directory = AgentDirectory(designer: designer, siteAddress: settings.siteAddress)
+        let clock = SteadyClock(wall: DaemonCore.clock)
         let controller = ControllerService(
             store: store,
             performer: CallPerformer(
-                sites: connection.client, agents: agents, directory: directory, output: output, clock: DaemonCore.clock),
+                sites: connection.client, agents: agents, directory: directory, output: output, clock: clock.now),
             output: output, designer: designer, seed: boot, rates: CallRates(connection.client.rates),
-            budgets: { connection.client.budgets() }, clock: DaemonCore.clock, logger: logger)
+            budgets: { connection.client.budgets() }, clock: clock.now, logger: logger)
         let api = APIServer(
             configuration: APIServerConfiguration(socketPath: socketPath, version: sklsVersion), store: store,
             output: output, runInput: AgentRunInput(store: store, agents: agents, directory: directory),

@@ -32,6 +32,16 @@ struct DockerCLITests {
         }
     }
 
+    @Test("input survives connections to the agent that break")
+    func brokenInput() async throws {
+        try await TestServer.with { server in
+            _ = try await server.docker("pull", "alpine")
+            await server.controller.failInput(times: 4)
+            let piped = try await server.docker("run", "-i", "--rm", "alpine", "cat", input: "a\nb\n")
+            #expect(piped.output == "a\nb\n" && piped.exitCode == 0, "\(piped)")
+        }
+    }
+
     @Test("what cannot be started ends the CLI with 127, 126 or 125, and --rm does not hang")
     func cannotStart() async throws {
         try await TestServer.with { server in

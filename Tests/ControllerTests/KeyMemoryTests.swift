@@ -24,7 +24,10 @@ struct KeyMemoryTests {
             now = now + .seconds(10)
             memory.learn(from: .operationFailed(failure), of: .followOperation, now: now, using: &generator)
             let stored = StoredRecord(record: record, attempts: [], intent: nil)
-            let known = try #require(memory.input(stored, now: now, isListPending: false).failures[.putSite])
+            let known = try #require(
+                memory.input(
+                    stored, now: Moment(wall: now, steady: now), isListPending: false
+                ).failures[.putSite])
             waits.append(known.notBefore - now)
             now = known.notBefore
         }

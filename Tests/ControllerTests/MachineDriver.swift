@@ -10,6 +10,10 @@ final class MachineDriver {
     var azure: SimulatedAzure
     let store: SQLiteStore
     private(set) var now = Instant(nanoseconds: 1_700_000_000_000_000_000)
+    /// How far the wall clock has stepped away from the steady one.
+    var wallStep: Duration = .zero
+    /// Why the machine has ended its life.
+    private(set) var end: StoreError?
     private var machine: ControllerMachine
     private var effects: [ControllerEffect] = []
     private var held: [(uid: UID, id: CallID, call: Call)] = []
@@ -49,10 +53,12 @@ final class MachineDriver {
     /// Begins a life: the first of the test, or another after a crash. Effects that were not carried out are lost, as in a crash.
     func start() async throws {
         effects = []
+        end = nil
         held = []
         timer = nil
         machine = MachineDriver.machine(store: store, seed: seed &+ UInt64(lives))
-        feed(.started(try await store.allUIDs()))
+        let epoch = try await store.beginEpoch(writer: "life\(lives)")
+        feed(.started(try await store.allUIDs(), epoch: epoch, freeze: try await store.freeze()))
     }
 
     func crash() async throws {
@@ -61,7 +67,10 @@ final class MachineDriver {
     }
 
     func feed(_ event: ControllerEvent) {
-        effects += machine.handle(event, now: now)
+        let wanted = machine.handle(event, now: Moment(wall: now + wallStep, steady: now))
+        effects += wanted
+        // As the service does: what was wanted before and has not begun is not done any more.
+        if case .end = wanted.last { effects = wanted }
     }
 
     /// Loads that were asked for and not carried out.
@@ -105,6 +114,7 @@ final class MachineDriver {
             }
         case .listSites: feed(.listed(startedAt: now, azure.observedSites()))
         case .setTimer(let instant): timer = instant
+        case .end(let error): end = error
         case .removeOutput, .report: break
         }
         return true
@@ -155,6 +165,7 @@ private func summary(_ effect: ControllerEffect) -> String {
     case .listSites: "list"
     case .removeOutput(let uid): "remove output \(uid.short)"
     case .setTimer(let instant): "timer \(instant)"
+    case .end(let error): "end \(error)"
     case .report(let uid, _, let message): "report \(uid.short) \(message)"
     }
 }

@@ -241,6 +241,40 @@ struct MachineTests {
         #expect(try await driver.record(record.uid) == nil)
     }
 
+    @Test func `a controller whose store another one works on ends and calls nothing more`() async throws {
+        let driver = try MachineDriver(seed: 17)
+        let record = try makeRecord()
+        try await driver.start()
+        _ = try await driver.store.beginEpoch(writer: "another")
+        try await driver.write(.create(record), uid: record.uid)
+        try await driver.settle()
+        #expect(driver.end?.description == "another controller works on this store (epoch 2)")
+        #expect(driver.azure.putCount == 0)
+        driver.feed(.changed(record.uid))
+        #expect(try await driver.step() == false)
+    }
+
+    @Test func `a frozen store writes and begins nothing until the freeze ends`() async throws {
+        let driver = try MachineDriver(seed: 18)
+        let (record, doomed) = (try makeRecord(), try makeRecord("doomed", seed: 2, invocations: 0))
+        let freeze = Freeze(since: driver.now, reason: "a site is newer than the store")
+        try await driver.start()
+        try await driver.write(.create(doomed), uid: doomed.uid)
+        try await driver.settle()
+        try await driver.store.commit(Transaction(origin: .user, [.setFreeze(freeze)]))
+        try await driver.crash()
+        try await driver.write(.create(record), uid: record.uid)
+        try await driver.write(.markDeleted(doomed.uid, at: driver.now), uid: doomed.uid)
+        try await driver.settle(for: .seconds(700))
+        #expect(driver.azure.putCount == 1 && driver.azure.deleteCount == 0 && driver.azure.executions.isEmpty)
+        let status = try #require(try await driver.record(record.uid)).status
+        #expect(status[.stalled]?.reason == "Frozen" && status.nextAction?.rule == "frozen")
+        driver.feed(.freezeChanged(nil))
+        try await driver.settle()
+        #expect(driver.azure.executions.count == 1 && driver.azure.deleteCount == 1)
+        #expect(try await driver.record(record.uid)?.status.isTrue(.stalled) == false)
+    }
+
     @Test func `hundreds of records are looked at a bounded number at a time, and all of them are`() async throws {
         let driver = try MachineDriver(seed: 11)
         try await driver.start()

@@ -65,6 +65,9 @@ struct AttachSession: Sendable {
 
     /// Bound of one piece of input: what a pipe takes at once is 64 KiB, and half of it never waits long.
     static let inputPieceBytes = 32 << 10
+    /// Between two tries to send a piece, doubled each time.
+    static let firstInputPause: Duration = .milliseconds(50)
+    static let longestInputPause: Duration = .seconds(5)
 
     func releaseInput() {
         if feedsInput { backend.inputClaims.release(record.uid) }
@@ -141,13 +144,16 @@ struct AttachSession: Sendable {
         backend.inputClaims.setOffset(nil, of: token)
     }
 
-    /// False when the command takes no more input.
+    /// Sends until it is accepted, which is harmless to repeat since bytes have offsets. False when the command takes no
+    /// more input.
     private func send(
         _ piece: ByteBuffer, at offset: inout UInt64, _ token: String, isEnd: Bool
     ) async throws(RunInputError) -> Bool {
         do throws(RunInputError) {
-            try await backend.input.sendInput(
-                uid: record.uid, token: token, offset: offset, bytes: piece, endOfInput: isEnd)
+            try await reachingAgent { () async throws(RunInputError) in
+                try await backend.input.sendInput(
+                    uid: record.uid, token: token, offset: offset, bytes: piece, endOfInput: isEnd)
+            }
         } catch {
             guard error.code == .notRunning else { throw error }
             backend.inputClaims.setOffset(nil, of: token)
@@ -156,6 +162,25 @@ struct AttachSession: Sendable {
         offset += UInt64(piece.readableBytes)
         backend.inputClaims.setOffset(offset, of: token)
         return true
+    }
+
+    /// Tries until the agent answers: a connection can break, and a command may not read for a while. Giving up would
+    /// leave the command waiting for input for ever. It ends with `notRunning` at the latest when the run does.
+    private func reachingAgent(_ send: () async throws(RunInputError) -> Void) async throws(RunInputError) {
+        var pause = AttachSession.firstInputPause
+        while true {
+            do throws(RunInputError) {
+                return try await send()
+            } catch {
+                guard error.code == .unreachable else { throw error }
+            }
+            do {
+                try await Task.sleep(for: pause)
+            } catch {
+                throw RunInputError(.cancelled)
+            }
+            pause = min(pause * 2, AttachSession.longestInputPause)
+        }
     }
 
     /// The token of the run once the agent has confirmed it; `nil` when it will not take input any more.
@@ -181,8 +206,10 @@ struct AttachSession: Sendable {
         if let known = backend.inputClaims.offset(of: token) { return known }
         guard record.lastAttempt(ofRun: record.attachableRun)?.token == token else { return 0 }
         do throws(RunInputError) {
-            try await backend.input.sendInput(
-                uid: record.uid, token: token, offset: UInt64(Int64.max), bytes: ByteBuffer(), endOfInput: false)
+            try await reachingAgent { () async throws(RunInputError) in
+                try await backend.input.sendInput(
+                    uid: record.uid, token: token, offset: UInt64(Int64.max), bytes: ByteBuffer(), endOfInput: false)
+            }
             return 0
         } catch {
             guard case .gap(let expected) = error.code else { throw error }

@@ -9,7 +9,7 @@ import NIOHTTP1
 /// Nothing here retries, with one exception that says so: what a failure means depends on what the caller has
 /// promised. Every reply is checked to be the agent's own before a word of it is believed. The HTTP client should not
 /// follow redirects: a redirected request is unproved in any case.
-package struct AgentClient: Sendable {
+package struct AgentClient: AgentAPI {
     private let exchange: AgentExchange
 
     /// How long a request may take that the agent answers at once: the front end's delay, on a plan under load.

@@ -26,9 +26,16 @@ package actor TokenCache {
     private var entries: [TokenScope: Entry] = [:]
     private var nextWaiter: UInt64 = 0
 
-    package init(credential: any TokenCredential, now: @escaping @Sendable () -> ContinuousClock.Instant) {
+    private let start: @Sendable (@escaping @Sendable () async -> Void) -> Void
+
+    /// - Parameter start: see ``Pacing/start``.
+    package init(
+        credential: any TokenCredential, now: @escaping @Sendable () -> ContinuousClock.Instant,
+        start: @escaping @Sendable (@escaping @Sendable () async -> Void) -> Void = Pacing.system.start
+    ) {
         self.credential = credential
         self.now = now
+        self.start = start
     }
 
     /// A token that is valid now.
@@ -84,7 +91,7 @@ package actor TokenCache {
             }
         } onCancel: {
             // Ends by itself: it only hops to the actor to resume the waiter.
-            Task { await giveUp(waiter, scope, correlationID) }
+            start { await self.giveUp(waiter, scope, correlationID) }
         }
         return try result.get()
     }
@@ -99,7 +106,7 @@ package actor TokenCache {
         entries[scope, default: Entry()].isFetching = true
         // Belongs to all who wait for the token, so none of them may cancel it. It ends within the time limit of the
         // credential's call, and resumes every waiter when it does.
-        Task { await fetch(scope, correlationID: correlationID) }
+        start { await self.fetch(scope, correlationID: correlationID) }
     }
 
     private func fetch(_ scope: TokenScope, correlationID: CorrelationID) async {

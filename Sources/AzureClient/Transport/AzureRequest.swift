@@ -1,10 +1,10 @@
-import NIOCore
-import NIOHTTP1
+package import NIOCore
+package import NIOHTTP1
 
 /// One request on the wire and what has to be known to report on it.
-struct AzureRequest: Sendable {
+package struct AzureRequest: Sendable {
     /// What a body larger than the bound means.
-    enum BodyBound: Sendable {
+    package enum BodyBound: Sendable {
         /// The reply is malformed.
         case refuse(aboveBytes: Int)
         /// The reply is a log: only its end is kept.
@@ -13,38 +13,45 @@ struct AzureRequest: Sendable {
 
     /// Azure Resource Manager turns replies above 8 MB into errors (azure-resource-manager-rpc v1.0, read 2026-02);
     /// twice that leaves room for other services.
-    static let standardBodyBytes = 16 << 20
+    package static let standardBodyBytes = 16 << 20
 
-    var operation: AzureOperation
+    package var operation: AzureOperation
     /// For errors and logs; never holds a query.
-    var resource: String
-    var method: HTTPMethod = .GET
+    package var resource: String
+    package var method: HTTPMethod = .GET
     /// Absolute and escaped.
-    var url: String
-    var headers: HTTPHeaders = [:]
-    var body: ByteBuffer?
+    package var url: String
+    package var headers: HTTPHeaders = [:]
+    package var body: ByteBuffer?
     /// Whether it is for the platform around this machine, which no proxy can ask in our place.
-    var bypassesProxy = false
+    package var bypassesProxy = false
     /// Whether a lost answer leaves an effect in doubt.
-    var isWrite = false
-    var correlationID: CorrelationID
+    package var isWrite = false
+    package var correlationID: CorrelationID
     /// The bound on the whole exchange, connection and body included.
-    var timeout: Duration
-    var bodyBound = BodyBound.refuse(aboveBytes: standardBodyBytes)
-    var priority = RequestPriority.current
+    package var timeout: Duration
+    package var bodyBound = BodyBound.refuse(aboveBytes: standardBodyBytes)
+    package var priority = RequestPriority.current
     /// What has to be blanked if a reply echoes it.
-    var secrets: [Secret] = []
+    package var secrets: [Secret] = []
     /// What the token has to be good for; nil for Azure Resource Manager.
-    var tokenScope: TokenScope?
+    package var tokenScope: TokenScope?
 }
 
 /// A reply of any status.
-struct AzureReply: Sendable {
-    var status: Int
-    var headers: HTTPHeaders = [:]
-    var body = ByteBuffer()
+package struct AzureReply: Sendable {
+    package var status: Int
+    package var headers: HTTPHeaders = [:]
+    package var body = ByteBuffer()
     /// The client's own id of the call.
-    var requestID: GUID
+    package var requestID: GUID
+
+    package init(status: Int, headers: HTTPHeaders = [:], body: ByteBuffer = ByteBuffer(), requestID: GUID) {
+        self.status = status
+        self.headers = headers
+        self.body = body
+        self.requestID = requestID
+    }
 
     var isSuccess: Bool { (200..<300).contains(status) }
 
@@ -59,8 +66,8 @@ struct AzureReply: Sendable {
     }
 }
 
-/// Sends one request once. Production is ``AzureTransport``; tests script it.
-protocol Transport: Sendable {
+/// Sends one request once. Production is ``AzureTransport``; tests script it, simulations bring a world of their own.
+package protocol Transport: Sendable {
     /// The reply, whatever its status.
     /// - Throws: only for what kept a reply from arriving.
     func send(_ request: AzureRequest, bearer: AccessToken?) async throws(AzureError) -> AzureReply

@@ -7,7 +7,7 @@ import NIOHTTP1
 /// to the log. Never repeats a call; whether to do so is the controller's decision.
 package struct AzureTransport: Transport {
     private let clients: HTTPClients
-    let clock: AzureClock
+    package let clock: AzureClock
     private let makeRequestID: @Sendable () -> GUID
     private let userAgent: String
     private let logger: Logger
@@ -33,7 +33,7 @@ package struct AzureTransport: Transport {
         return GUID.random(using: &generator)
     }
 
-    func send(_ request: AzureRequest, bearer: AccessToken?) async throws(AzureError) -> AzureReply {
+    package func send(_ request: AzureRequest, bearer: AccessToken?) async throws(AzureError) -> AzureReply {
         let requestID = makeRequestID()
         let started = clock.now()
         let result = await exchange(prepared(request, bearer: bearer, requestID: requestID), request, requestID)

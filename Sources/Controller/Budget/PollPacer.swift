@@ -8,7 +8,7 @@ import DesiredState
 /// one first poll per write, and ``repeatedShare`` of the reads for all others.
 struct PollPacer {
     /// The share of the read quota that repeated polls may take.
-    static let repeatedShare = 0.25
+    static let repeatedShare = 0.2
     /// Bounds of what is learned: what ends sooner is seen by the site's own read as well, and nothing should go unasked for long.
     static let bounds: ClosedRange<Duration> = .seconds(2)...(.seconds(300))
     /// Before anything was learned: the seeds speak of 30 to 60 s for a create.

@@ -1,28 +1,28 @@
 package import AgentLink
 import AgentProtocol
 package import AzureClient
-package import DesiredState
+import DesiredState
 import NIOConcurrencyHelpers
 
 /// Carries out the machine's calls. Decides nothing: each answer or error becomes the one result that says what happened.
 package struct CallPerformer: Sendable {
     private let sites: any SitesAPI
     private let writer: SiteWriter
-    private let agents: AgentClient
+    private let agents: any AgentAPI
     private let directory: AgentDirectory
     private let output: OutputStore
-    private let clock: @Sendable () -> Instant
+    private let clock: @Sendable () -> Moment
     private let ids = NIOLockedValueBox(SystemRandomNumberGenerator())
 
     /// How long a front end may hold a request while the container starts: Azure cuts at 230 s (functions-timeout-duration, read 2026-01).
     private static let greetingTimeout: Duration = .seconds(240)
 
     package init(
-        sites: any SitesAPI, agents: AgentClient, directory: AgentDirectory, output: OutputStore,
-        clock: @escaping @Sendable () -> Instant
+        sites: any SitesAPI, agents: any AgentAPI, directory: AgentDirectory, output: OutputStore,
+        clock: @escaping @Sendable () -> Moment
     ) {
         self.sites = sites
-        writer = SiteWriter(sites: sites, plans: PlanDirectory(sites: sites, clock: clock))
+        writer = SiteWriter(sites: sites, plans: PlanDirectory(sites: sites) { clock().steady })
         self.agents = agents
         self.directory = directory
         self.output = output
@@ -76,9 +76,9 @@ package struct CallPerformer: Sendable {
         }
     }
 
-    /// All sites of the scope with the time before the first page was asked for.
+    /// All sites of the scope with the steady time before the first page was asked for.
     func listSites() async -> ControllerEvent? {
-        let startedAt = clock()
+        let startedAt = clock().steady
         let correlationID = CorrelationID(ids.withLockedValue { GUID.random(using: &$0) })
         do throws(AzureError) {
             return .listed(
@@ -114,11 +114,12 @@ package struct CallPerformer: Sendable {
                 let report = try await agents.startRun(endpoint, boot: boot, token: token, request: request)
                 // A command that ended already has output to be read first; one that never began has none.
                 return .runReported(
-                    RunReported(acknowledgedAt: clock(), result: report.state == .failed ? result(of: report) : nil))
+                    RunReported(
+                        acknowledgedAt: clock().wall, result: report.state == .failed ? result(of: report) : nil))
             } catch {
                 guard case .invalidRequest(let why) = error.code else { throw error }
-                let result = AttemptResult(outcome: .startFailed, exitCode: nil, finishedAt: clock(), message: why)
-                return .runReported(RunReported(acknowledgedAt: clock(), result: result))
+                let result = AttemptResult(outcome: .startFailed, exitCode: nil, finishedAt: clock().wall, message: why)
+                return .runReported(RunReported(acknowledgedAt: clock().wall, result: result))
             }
         }
     }
@@ -130,7 +131,7 @@ package struct CallPerformer: Sendable {
             let (boot, token) = try ids(bootID, token)
             let writer = try output.writer(for: key)
             let report = try await RunFollower(client: agents).follow(endpoint, boot: boot, token: token, into: writer)
-            return .runReported(RunReported(acknowledgedAt: clock(), result: result(of: report)))
+            return .runReported(RunReported(acknowledgedAt: clock().wall, result: result(of: report)))
         }
     }
 
@@ -185,6 +186,6 @@ package struct CallPerformer: Sendable {
             default: report.exitCode == 0 ? .succeeded : .failed
             }
         let message = outcome == .deadlineExceeded ? "ended by run.timeoutSeconds" : report.message
-        return AttemptResult(outcome: outcome, exitCode: report.exitCode, finishedAt: clock(), message: message)
+        return AttemptResult(outcome: outcome, exitCode: report.exitCode, finishedAt: clock().wall, message: message)
     }
 }

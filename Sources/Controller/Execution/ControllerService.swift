@@ -3,44 +3,46 @@ package import AzureClient
 package import DesiredState
 package import Logging
 import NIOConcurrencyHelpers
-import NIOCore
-import NIOPosix
 import ServiceLifecycle
 
 /// The controller's life in the daemon: feeds the machine with what happens, and carries out what it asks for. Lock, step, unlock, run.
 package final class ControllerService: Service {
     private struct State {
         var machine: ControllerMachine
-        var timer: Scheduled<Void>?
+        var cancelTimer: (@Sendable () -> Void)?
+        /// Why this life is over: nothing is called any more.
+        var end: StoreError?
     }
 
     private let store: any RecordStore
     private let performer: CallPerformer
     private let output: OutputStore
     private let budgets: @Sendable () -> [RequestBudget]
-    private let clock: @Sendable () -> Instant
+    private let designer: SiteDesigner
+    private let clock: @Sendable () -> Moment
     private let logger: Logger
     private let state: NIOLockedValueBox<State>
     private let effects: AsyncStream<ControllerEffect>
     private let continuation: AsyncStream<ControllerEffect>.Continuation
-    private let eventLoop: any EventLoop
+    private let timers: TimerSource
 
     /// `rates` and `budgets` are the client's, so that calls wait here, by lane, and not there.
     package init(
         store: any RecordStore, performer: CallPerformer, output: OutputStore, designer: SiteDesigner, seed: UInt64,
-        rates: CallRates, budgets: @escaping @Sendable () -> [RequestBudget],
-        clock: @escaping @Sendable () -> Instant, logger: Logger
+        rates: CallRates = CallRates(.published), budgets: @escaping @Sendable () -> [RequestBudget] = { [] },
+        clock: @escaping @Sendable () -> Moment, timers: TimerSource = .system, logger: Logger
     ) {
         self.store = store
         self.performer = performer
         self.output = output
         self.budgets = budgets
+        self.designer = designer
         self.clock = clock
         self.logger = logger
         state = NIOLockedValueBox(State(machine: ControllerMachine(designer: designer, seed: seed, rates: rates)))
         // Unbounded: the machine itself bounds what it asks for, and nothing it asks for may be dropped.
         (effects, continuation) = AsyncStream.makeStream(of: ControllerEffect.self)
-        eventLoop = MultiThreadedEventLoopGroup.singleton.next()
+        self.timers = timers
     }
 
     /// The sites were seen once since the start.
@@ -48,46 +50,67 @@ package final class ControllerService: Service {
         state.withLockedValue { $0.machine.hasObservedAzure }
     }
 
+    /// How often each rule has decided in this life.
+    package var decisions: [RuleName: Int] {
+        state.withLockedValue { $0.machine.decisions }
+    }
+
+    /// The store's freeze has changed: told by who has committed it.
+    package func freezeChanged(_ freeze: Freeze?) {
+        step(.freezeChanged(freeze))
+    }
+
     /// Ends on graceful shutdown; calls in flight are cancelled, and what they did is found out by the next life.
+    ///
+    /// - Throws: ``StoreError`` `fenced` once another controller has begun a life on this store.
     package func run() async throws {
-        try await cancelWhenGracefulShutdown {
-            let userChanges = self.store.changes.subscribeToUserChanges()
-            self.step(.started(try await self.store.allUIDs()))
-            await withDiscardingTaskGroup { group in
-                group.addTask {
-                    for await uids in userChanges {
-                        for uid in uids { self.step(.changed(uid)) }
-                    }
+        try await cancelWhenGracefulShutdown { try await self.live() }
+    }
+
+    /// The life itself. Ends when its task is cancelled, as `run` does on graceful shutdown.
+    package func live() async throws {
+        defer { state.withLockedValue { $0.cancelTimer?() } }
+        let userChanges = store.changes.subscribeToUserChanges()
+        let epoch = try await store.beginEpoch(writer: designer.writer)
+        let freeze = try await store.freeze()
+        step(.started(try await store.allUIDs(), epoch: epoch, freeze: freeze))
+        await withDiscardingTaskGroup { group in
+            group.addTask {
+                for await uids in userChanges {
+                    for uid in uids { self.step(.changed(uid)) }
                 }
-                for await effect in self.effects {
-                    group.addTask { await self.perform(effect) }
-                }
-                group.cancelAll()
             }
+            for await effect in self.effects {
+                group.addTask { await self.perform(effect) }
+            }
+            group.cancelAll()
         }
-        state.withLockedValue { $0.timer?.cancel() }
+        if let end = state.withLockedValue({ $0.end }) { throw end }
     }
 
     private func step(_ event: ControllerEvent) {
         state.withLockedValue { state in
             for effect in state.machine.handle(event, now: clock()) {
                 // Under the lock, so that effects leave in the order in which they were decided.
-                if case .setTimer(let instant) = effect {
-                    setTimer(&state, at: instant)
-                } else {
-                    continuation.yield(effect)
+                switch effect {
+                case .setTimer(let instant): setTimer(&state, at: instant)
+                case .end(let error):
+                    state.end = error
+                    continuation.finish()
+                default: continuation.yield(effect)
                 }
             }
         }
     }
 
     private func setTimer(_ state: inout State, at instant: Instant) {
-        state.timer?.cancel()
-        let delay = max(instant - clock(), .zero)
-        state.timer = eventLoop.scheduleTask(in: .nanoseconds(delay.wholeNanoseconds)) { self.step(.timerFired) }
+        state.cancelTimer?()
+        state.cancelTimer = timers.after(max(instant - clock().steady, .zero)) { self.step(.timerFired) }
     }
 
     private func perform(_ effect: ControllerEffect) async {
+        // Once the life is over nothing more begins, not even with the logs.
+        if Task.isCancelled || state.withLockedValue({ $0.end != nil }) { return }
         switch effect {
         case .load(let uid):
             do throws(StoreError) {
@@ -114,7 +137,7 @@ package final class ControllerService: Service {
             } catch {
                 logger.warning("output was not removed", metadata: ["key": "\(uid.short)", "reason": "\(error)"])
             }
-        case .setTimer: return  // set where it was decided
+        case .setTimer, .end: return  // dealt with where they were decided
         case .report(let uid, let facts, let message):
             logger.error(
                 "the store failed",

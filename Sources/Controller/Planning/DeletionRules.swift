@@ -27,7 +27,7 @@ func endingRunBeforeDelete(_ facts: Facts) -> Decision? {
     if attempt.acknowledgedAt == nil, !facts.isInFlight(.postRun) {
         // Asking again could begin a command that nobody wants any more; if it did begin, it ends with the site.
         let result = AttemptResult(
-            outcome: .unknown, exitCode: nil, finishedAt: facts.now,
+            outcome: .unknown, exitCode: nil, finishedAt: facts.input.wall,
             message: "deleted before the agent confirmed the run: it may have begun or not")
         return Decision(
             reason: "deleted before the run was confirmed", actions: [.finishAttempt(token: attempt.token, result)])
@@ -35,7 +35,7 @@ func endingRunBeforeDelete(_ facts: Facts) -> Decision? {
     let deadline = (facts.record.metadata.deletionTimestamp ?? facts.now) + PlannerConstants.deleteWaitsForAgent
     if facts.now >= deadline {
         let result = AttemptResult(
-            outcome: attempt.acknowledgedAt == nil ? .unknown : .lost, exitCode: nil, finishedAt: facts.now,
+            outcome: attempt.acknowledgedAt == nil ? .unknown : .lost, exitCode: nil, finishedAt: facts.input.wall,
             message: "the agent did not answer while the record was deleted")
         return Decision(reason: "the agent does not answer", actions: [.finishAttempt(token: attempt.token, result)])
     }

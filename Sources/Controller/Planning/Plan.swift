@@ -2,7 +2,10 @@ package import DesiredState
 
 /// All that a decision may depend on. Same input, same plan.
 package struct PlanInput: Hashable, Sendable {
+    /// The steady time: see ``Moment``.
     package var now: Instant
+    /// What the wall clock shows: for what is stored.
+    package var wall: Instant
     package var record: FunctionApp
     /// By run and number.
     package var attempts: [Attempt]
@@ -22,15 +25,19 @@ package struct PlanInput: Hashable, Sendable {
     package var isSurelyUnwritten: Bool
     /// The run that a stop was sent for, and how: not sent twice.
     package var sentStop: StopRequest?
+    /// The store is behind its sites: nothing is written to Azure.
+    package var freeze: Freeze?
 
     package init(
-        now: Instant, record: FunctionApp, attempts: [Attempt] = [], intent: Intent? = nil, identity: SiteIdentity,
+        now: Instant, wall: Instant? = nil, record: FunctionApp, attempts: [Attempt] = [], intent: Intent? = nil,
+        identity: SiteIdentity,
         site: SiteObservation = .unknown, operation: OperationObservation? = nil,
         agent: AgentObservation = .unknown, run: RunObservation? = nil,
         inFlight: Set<CallKind> = [], failures: [CallKind: CallFailure] = [:], isListPending: Bool = false,
-        isSurelyUnwritten: Bool = false, sentStop: StopRequest? = nil
+        isSurelyUnwritten: Bool = false, sentStop: StopRequest? = nil, freeze: Freeze? = nil
     ) {
         self.now = now
+        self.wall = wall ?? now
         self.record = record
         self.attempts = attempts
         self.intent = intent
@@ -44,6 +51,7 @@ package struct PlanInput: Hashable, Sendable {
         self.isListPending = isListPending
         self.isSurelyUnwritten = isSurelyUnwritten
         self.sentStop = sentStop
+        self.freeze = freeze
     }
 }
 
@@ -113,6 +121,7 @@ package enum Action: Hashable, Sendable {
 /// Rules in the order in which they are asked; the first that applies decides.
 package enum RuleName: String, Hashable, Sendable, CaseIterable {
     case operationInProgress
+    case frozen
     case forgetting
     case endingRunBeforeDelete
     case deletingSite

@@ -69,6 +69,7 @@ struct Rule: Sendable {
 
 let rules: [Rule] = [
     Rule(name: .operationInProgress, decide: operationInProgress),
+    Rule(name: .frozen, decide: frozen),
     Rule(name: .forgetting, decide: forgetting),
     Rule(name: .endingRunBeforeDelete, decide: endingRunBeforeDelete),
     Rule(name: .deletingSite, decide: deletingSite),

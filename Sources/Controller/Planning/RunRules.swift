@@ -11,7 +11,7 @@ func runRefused(_ facts: Facts) -> Decision? {
     guard let attempt = facts.openAttempt, case .refused = facts.input.run else { return nil }
     let isLast = attempt.number >= PlannerConstants.maximumRefusals
     let result = AttemptResult(
-        outcome: isLast ? .startFailed : .refused, exitCode: nil, finishedAt: facts.now,
+        outcome: isLast ? .startFailed : .refused, exitCode: nil, finishedAt: facts.input.wall,
         message: isLast ? "the container was restarted before each of \(attempt.number) attempts" : nil)
     return Decision(
         reason: "the container was restarted before it was asked",
@@ -81,7 +81,7 @@ private func lostSettlement(of attempt: Attempt, _ facts: Facts) -> Decision? {
         return nil
     }
     let result = AttemptResult(
-        outcome: attempt.acknowledgedAt == nil ? .unknown : .lost, exitCode: nil, finishedAt: facts.now,
+        outcome: attempt.acknowledgedAt == nil ? .unknown : .lost, exitCode: nil, finishedAt: facts.input.wall,
         message: attempt.acknowledgedAt == nil
             ? "\(why) before the agent confirmed the run: it may have run or not, and is not tried again"
             : "\(why) while the run was open: how it ended is not known")

@@ -1,12 +1,39 @@
 import DesiredState
 
+/// The store is behind its sites: what it knows may be old, so nothing is written, begun or deleted on the strength of it.
+func frozen(_ facts: Facts) -> Decision? {
+    guard let freeze = facts.input.freeze else { return nil }
+    var decision = watching(facts, reason: "frozen: \(freeze.reason); `skls recover` leads out")
+    decision.stalledReason = "Frozen"
+    return decision
+}
+
 /// The user wants no writes. Runs that are open are still followed, since that only reads.
 func suspended(_ facts: Facts) -> Decision? {
     guard facts.record.spec.suspend != nil, !facts.record.isBeingDeleted else { return nil }
-    guard let attempt = facts.openAttempt else { return Decision(reason: "spec.suspend is true") }
-    return settlement(of: attempt, facts)
-        ?? (attempt.acknowledgedAt == nil
-            ? Decision(reason: "spec.suspend is true") : driving(attempt, facts, stop: nil))
+    return watching(facts, reason: "spec.suspend is true")
+}
+
+/// Reads, and nothing else: an open run is followed, what Azure works on is followed, a site that nobody has seen is looked at.
+///
+/// An attempt that was not confirmed is not asked for again, since that might begin it.
+private func watching(_ facts: Facts, reason: String) -> Decision {
+    if let attempt = facts.openAttempt {
+        if let settled = settlement(of: attempt, facts) ?? runAcknowledged(facts) { return settled }
+        if attempt.acknowledgedAt != nil {
+            var decision = driving(attempt, facts, stop: nil)
+            decision.reason = reason + "; " + decision.reason
+            return decision
+        }
+    }
+    let reads: Set<CallKind> = [.followOperation, .readSite]
+    if var decision = operationAccepted(facts) ?? createUnknown(facts) ?? unobserved(facts),
+        decision.actions.allSatisfy({ action in action.call.map { reads.contains($0) } ?? true })
+    {
+        decision.reason = reason + "; " + decision.reason
+        return decision
+    }
+    return Decision(reason: reason)
 }
 
 /// Azure took the write and works on it. What is to be followed is kept first, so that another life of the daemon can go

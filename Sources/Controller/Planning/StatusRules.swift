@@ -12,13 +12,14 @@ func status(_ facts: Facts, after decision: Decision, by rule: RuleName) -> Func
             lastModified: isJustWritten ? site.lastModified : status.site?.lastModified ?? site.lastModified)
     }
     status.runs = runs(of: attempts)
-    let at: Instant? = if case .at(let instant) = decision.nextLook { instant } else { nil }
+    let moment = Moment(wall: facts.input.wall, steady: facts.now)
+    let at: Instant? = if case .at(let instant) = decision.nextLook { moment.wall(at: instant) } else { nil }
     status.nextAction = NextAction(rule: rule.rawValue, reason: decision.reason, at: at)
     let findings =
         [provisioned(facts, decision), ready(facts, decision)].compactMap(\.self)
         + runFindings(facts, attempts: attempts)
         + [drifted(facts, status.site), stalled(decision)].compactMap(\.self)
-    for finding in findings { status.set(finding, at: facts.now) }
+    for finding in findings { status.set(finding, at: facts.input.wall) }
     return status
 }
 

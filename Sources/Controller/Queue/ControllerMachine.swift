@@ -1,5 +1,5 @@
 import AzureClient
-package import DesiredState
+import DesiredState
 import HeapModule
 
 /// The controller as a synchronous event machine: what happened goes in, what to do comes out. It reads no clock, draws randomness from a seed, and
@@ -27,6 +27,13 @@ package struct ControllerMachine {
     private var listedSiteCount = 0
     private var generator: SplitMix64
     private let designer: SiteDesigner
+    /// How often each rule has decided.
+    package private(set) var decisions: [RuleName: Int] = [:]
+    /// Carried by every transaction; `nil` before the start.
+    private var epoch: Epoch?
+    private var freeze: Freeze?
+    /// A later life of a controller has begun on the store.
+    private var isFenced = false
 
     package init(designer: SiteDesigner, seed: UInt64, rates: CallRates = CallRates(.published)) {
         self.designer = designer
@@ -45,28 +52,37 @@ package struct ControllerMachine {
     /// Between two lists of all sites.
     static let resyncPeriod: Duration = .seconds(300)
 
-    package mutating func handle(_ event: ControllerEvent, now: Instant) -> [ControllerEffect] {
+    package mutating func handle(_ event: ControllerEvent, now: Moment) -> [ControllerEffect] {
+        guard !isFenced else { return [] }
         var effects: [ControllerEffect] = []
         switch event {
-        case .started(let uids):
+        case .started(let uids, let epoch, let freeze):
+            self.epoch = epoch
+            self.freeze = freeze
             for uid in uids { keys[uid] = KeyState() }
-            listSites(now, &effects)
+            listSites(now.steady, &effects)
+        case .freezeChanged(let freeze):
+            self.freeze = freeze
+            for uid in keys.keys.sorted() { wake(uid, .list) }
         case .changed(let uid): wake(uid, .user)
         case .loaded(let uid, let stored): loaded(uid, stored, now, &effects)
-        case .loadFailed(let uid, let error): retryLater(uid, why: "\(error)", now, &effects)
-        case .committed(let uid): committed(uid, now, &effects)
-        case .commitFailed(let uid, let error): commitFailed(uid, error, now, &effects)
-        case .callFinished(let uid, let id, let result): callFinished(uid, id, result, now, &effects)
-        case .listed(let startedAt, let sites): listed(sites, startedAt: startedAt, now, &effects)
-        case .listFailed(let failure): listFailed(failure, now)
-        case .budgetRead(let readings): for reading in readings { calls.learn(reading, now: now) }
-        case .timerFired: timerFired(now, &effects)
+        case .loadFailed(let uid, let error): retryLater(uid, why: "\(error)", now.steady, &effects)
+        case .committed(let uid): committed(uid, now.steady, &effects)
+        case .commitFailed(_, let error) where error.isFenced:
+            isFenced = true
+            return [.end(error)]
+        case .commitFailed(let uid, let error): commitFailed(uid, error, now.steady, &effects)
+        case .callFinished(let uid, let id, let result): callFinished(uid, id, result, now.steady, &effects)
+        case .listed(let startedAt, let sites): listed(sites, startedAt: startedAt, now.steady, &effects)
+        case .listFailed(let failure): listFailed(failure, now.steady)
+        case .budgetRead(let readings): for reading in readings { calls.learn(reading, now: now.steady) }
+        case .timerFired: timerFired(now.steady, &effects)
         }
-        for uid in calls.takeGranted(now: now) { wakeGranted(uid) }
+        for uid in calls.takeGranted(now: now.steady) { wakeGranted(uid) }
         startQueued(&effects)
         effects += calls.takeReady()
-        listInPlaceOfReads(now, &effects)
-        announceTimer(now, &effects)
+        listInPlaceOfReads(now.steady, &effects)
+        announceTimer(now.steady, &effects)
         return effects
     }
 
@@ -127,7 +143,7 @@ package struct ControllerMachine {
     }
 
     private mutating func loaded(
-        _ uid: UID, _ stored: StoredRecord?, _ now: Instant, _ effects: inout [ControllerEffect]
+        _ uid: UID, _ stored: StoredRecord?, _ now: Moment, _ effects: inout [ControllerEffect]
     ) {
         guard var state = keys[uid], state.phase == .loading else { return }
         guard let stored else {
@@ -136,16 +152,17 @@ package struct ControllerMachine {
             return
         }
         state.memory.notice(stored, designer: designer)
-        let input = state.memory.input(stored, now: now, isListPending: isListPending)
+        let input = state.memory.input(stored, now: now, isListPending: isListPending, freeze: freeze)
         let plan = plan(input)
-        var steps = PlanSteps(plan, stored: stored, site: input.site, designer: designer, now: now)
+        decisions[plan.rule, default: 0] += 1
+        var steps = PlanSteps(plan, stored: stored, site: input.site, designer: designer, epoch: epoch, now: now.wall)
         state.nextLook = nil
         if case .at(let instant) = plan.nextLook {
             state.nextLook = instant
             timers.insert(Timer(at: instant, uid: uid))
         }
         state.log = LogFacts(generation: stored.record.metadata.generation, rule: plan.rule, reason: plan.reason)
-        let isWaiting = !admit(&steps, for: uid, &state, now)
+        let isWaiting = !admit(&steps, for: uid, &state, now.steady)
         // Somebody waits until the record comes to rest or for a time that nothing can shorten.
         if state.nextLook != nil || plan.actions.isEmpty && !state.memory.isCalling { state.woken = nil }
         if isWaiting {
@@ -161,7 +178,7 @@ package struct ControllerMachine {
         } else {
             keys[uid] = state
             rest(uid)
-            begin(steps.calls, for: uid, now)
+            begin(steps.calls, for: uid, now.steady)
             if state.isDirty { wake(uid) }
         }
     }
@@ -357,6 +374,12 @@ private struct Timer: Comparable {
     let uid: UID?
 
     static func < (left: Timer, right: Timer) -> Bool { left.at < right.at }
+}
+
+extension StoreError {
+    fileprivate var isFenced: Bool {
+        if case .fenced = code { true } else { false }
+    }
 }
 
 /// One record in the machine.

@@ -3,8 +3,10 @@ package import DesiredState
 
 /// What can happen to the controller.
 package enum ControllerEvent: Sendable {
-    /// The records that the store holds at start.
-    case started([UID])
+    /// The records that the store holds at start, this life's epoch, and whether the store is frozen.
+    case started([UID], epoch: Epoch, freeze: Freeze?)
+    /// The store was found to be behind its sites (or not to be any more), as it is kept in the store.
+    case freezeChanged(Freeze?)
     /// A user wrote the record.
     case changed(UID)
     case loaded(UID, StoredRecord?)
@@ -12,7 +14,7 @@ package enum ControllerEvent: Sendable {
     case committed(UID)
     case commitFailed(UID, StoreError)
     case callFinished(UID, CallID, CallResult)
-    /// `startedAt`: before the first page was asked for.
+    /// `startedAt`: the steady time before the first page was asked for.
     case listed(startedAt: Instant, [ObservedSite])
     case listFailed(CallResult.Failure)
     /// What the client says is left of the quotas.
@@ -28,10 +30,12 @@ package enum ControllerEffect: Sendable {
     case listSites
     /// The record is forgotten; its output goes, too.
     case removeOutput(UID)
-    /// Fire at this time; replaces the one before.
+    /// Fire at this steady time; replaces the one before.
     case setTimer(Instant)
     /// Worth an operator's attention.
     case report(UID, LogFacts, message: String)
+    /// This life is over: another controller works on the store. Nothing may be called or committed any more; the last effect that ever comes.
+    case end(StoreError)
 }
 
 package struct CallID: Hashable, Sendable {

@@ -176,15 +176,16 @@ struct KeyMemory {
 
     var isCalling: Bool { !inFlight.isEmpty }
 
-    func input(_ stored: StoredRecord, now: Instant, isListPending: Bool) -> PlanInput {
+    func input(_ stored: StoredRecord, now: Moment, isListPending: Bool, freeze: Freeze? = nil) -> PlanInput {
         PlanInput(
-            now: now, record: stored.record, attempts: stored.attempts, intent: stored.intent,
+            now: now.steady, wall: now.wall, record: stored.record, attempts: stored.attempts, intent: stored.intent,
             identity: identity ?? SiteIdentity(name: "", designHash: "", instance: ""), site: site,
             operation: operation,
             agent: agent,
             run: run.flatMap { $0.token == openToken ? $0.observation : nil }, inFlight: Set(inFlight.keys),
             failures: failures, isListPending: isListPending,
-            isSurelyUnwritten: (isSurelyUnwritten ?? false) && inFlight[.putSite] == nil, sentStop: sentStop)
+            isSurelyUnwritten: (isSurelyUnwritten ?? false) && inFlight[.putSite] == nil, sentStop: sentStop,
+            freeze: freeze)
     }
 
     // MARK: parts

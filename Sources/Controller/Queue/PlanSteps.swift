@@ -13,7 +13,11 @@ struct PlanSteps: Equatable {
     /// The commit may let another rule apply.
     private(set) var changesFacts = false
 
-    init(_ plan: Plan, stored: StoredRecord, site: SiteObservation, designer: SiteDesigner, now: Instant) {
+    /// - Parameter now: by the wall clock: it is stored.
+    init(
+        _ plan: Plan, stored: StoredRecord, site: SiteObservation, designer: SiteDesigner, epoch: Epoch?,
+        now: Instant
+    ) {
         let record = stored.record
         var operations: [Transaction.Operation] = []
         for action in plan.actions {
@@ -26,7 +30,8 @@ struct PlanSteps: Equatable {
         }
         if !operations.isEmpty {
             transaction = Transaction(
-                origin: .controller, [.require(record.uid, record.metadata.resourceVersion)] + operations)
+                origin: .controller, epoch: epoch,
+                [.require(record.uid, record.metadata.resourceVersion)] + operations)
         }
     }
 
@@ -41,7 +46,8 @@ struct PlanSteps: Equatable {
         var comparable = plan.status
         comparable.nextAction = current.nextAction
         if comparable != current { return true }
-        let isAtRest = [.steady, .timeToLive, .suspended, .foreignOwner].contains(plan.rule) && plan.actions.isEmpty
+        let isAtRest =
+            [.steady, .timeToLive, .suspended, .frozen, .foreignOwner].contains(plan.rule) && plan.actions.isEmpty
         return isAtRest && plan.status != current
     }
 

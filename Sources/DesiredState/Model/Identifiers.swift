@@ -16,6 +16,11 @@ package struct UID: Hashable, Sendable, Comparable {
         }.joined()
     }
 
+    /// Whether uids may start with this text, without being whole.
+    static func isBeginning(_ text: some StringProtocol) -> Bool {
+        (1..<64).contains(text.utf8.count) && text.utf8.allSatisfy(isLowercaseHexDigit)
+    }
+
     /// The first 12 digits, as Docker prints ids.
     package var short: Substring { text.prefix(12) }
 

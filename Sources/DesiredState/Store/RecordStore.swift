@@ -120,12 +120,22 @@ package struct ImageRecord: Hashable, Sendable, Codable {
 package struct InstanceID: Hashable, Sendable {
     package let text: String
     package init(_ text: String) { self.text = text }
+
+    init(using generator: inout some RandomNumberGenerator) {
+        let alphabet = Array("abcdefghijklmnopqrstuvwxyz0123456789")
+        text = String((0..<20).map { _ in alphabet[Int.random(in: 0..<36, using: &generator)] })
+    }
 }
 
 /// Prints as redacted.
 package struct StoreKey: Hashable, Sendable, CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
     package let bytes: [UInt8]
     package init(_ bytes: [UInt8]) { self.bytes = bytes }
+
+    init(using generator: inout some RandomNumberGenerator) {
+        bytes = (0..<32).map { _ in UInt8.random(in: 0...255, using: &generator) }
+    }
+
     package var description: String { "(redacted)" }
     package var debugDescription: String { "(redacted)" }
     package var customMirror: Mirror { Mirror(self, children: []) }
@@ -136,6 +146,7 @@ package struct Transaction: Hashable, Sendable {
     package enum Operation: Hashable, Sendable {
         /// Fails with `conflict` unless the record's newest revision is this one.
         case require(UID, Revision)
+        /// Fails with `nameTaken`, and with `conflict` when a record with this uid exists.
         case create(FunctionApp)
         /// Writes name, labels, annotations and spec; the status stays. The generation rises if the spec differs.
         case replace(FunctionApp, ifRevision: Revision)
@@ -143,12 +154,12 @@ package struct Transaction: Hashable, Sendable {
         /// Sets the deletion timestamp if there is none yet.
         case markDeleted(UID, at: Instant)
         case removeFinalizer(UID, Finalizer)
-        /// Takes the place of the record's earlier intent.
+        /// Takes the place of the record's earlier intent. Fails with `notFound` without the record.
         case openIntent(Intent)
         case settleIntent(UID)
         /// What is to be followed until the record's intent is settled; `nil` = nothing any more.
         case setOperation(UID, String?)
-        /// Fails with `attemptOpen` while another attempt of the record is open or one with this token exists.
+        /// Fails with `notFound` without the record, and with `attemptOpen` while another attempt of the record is open or one with this token exists.
         case openAttempt(Attempt)
         case acknowledgeAttempt(token: String, at: Instant)
         /// Does nothing when the attempt has a result already: the first one wins.
@@ -164,7 +175,8 @@ package struct Transaction: Hashable, Sendable {
         case setFreeze(Freeze?)
         /// Sites that were written by this writer count as ours from now on.
         case acceptWriter(String)
-        /// The store's revision is at least this one afterwards.
+        /// The store's revision is at least this one afterwards. Where that skips revisions, watchers list again: theirs may be
+        /// of a future that this store has lost.
         case raiseRevision(to: Revision)
     }
 

@@ -21,8 +21,8 @@ package final class SQLiteStore: RecordStore {
         configuration.prepareDatabase { database in
             try database.execute(sql: "PRAGMA synchronous = FULL")
         }
-        let freshInstance = String((0..<20).map { _ in InstanceID.alphabet[Int.random(in: 0..<36, using: &generator)] })
-        let freshKey = (0..<32).map { _ in UInt8.random(in: 0...255, using: &generator) }
+        let freshInstance = InstanceID(using: &generator)
+        let freshKey = StoreKey(using: &generator)
         do {
             let opened = try DatabasePool(path: path, configuration: configuration)
             pool = opened
@@ -33,7 +33,7 @@ package final class SQLiteStore: RecordStore {
                 try database.execute(
                     sql:
                         "INSERT OR IGNORE INTO store (id, revision, compactedThrough, instance, key) VALUES (1, 0, 0, ?, ?)",
-                    arguments: [freshInstance, Data(freshKey)])
+                    arguments: [freshInstance.text, Data(freshKey.bytes)])
                 guard let row = try Row.fetchOne(database, sql: "SELECT instance, key FROM store") else {
                     throw StoreError(.damaged, "no row in table store")
                 }
@@ -97,8 +97,7 @@ package final class SQLiteStore: RecordStore {
         }
         let name = reference.hasPrefix("/") ? String(reference.dropFirst()) : reference
         if let name = RecordName(name), let record = try await find(name: name) { return .found(record) }
-        guard !reference.isEmpty, reference.utf8.count < 64, reference.allSatisfy({ $0.isHexDigit && !$0.isUppercase })
-        else { return .none }
+        guard UID.isBeginning(reference) else { return .none }
         return try await read { database in
             let rows = try Row.fetchAll(
                 database.cachedStatement(
@@ -114,8 +113,8 @@ package final class SQLiteStore: RecordStore {
             let rows = try Row.fetchCursor(
                 database.cachedStatement(
                     sql: includingDeleted
-                        ? "SELECT revision, document FROM records ORDER BY createdRevision"
-                        : "SELECT revision, document FROM records WHERE NOT isDeleted ORDER BY createdRevision"))
+                        ? "SELECT revision, document FROM records ORDER BY createdRevision, rowid"
+                        : "SELECT revision, document FROM records WHERE NOT isDeleted ORDER BY createdRevision, rowid"))
             var records: [FunctionApp] = []
             while let row = try rows.next() { records.append(try RecordRow.decode(row)) }
             return RecordList(revision: try currentRevision(database), records: records)
@@ -124,7 +123,7 @@ package final class SQLiteStore: RecordStore {
 
     package func allUIDs() async throws(StoreError) -> [UID] {
         try await read { database in
-            try String.fetchAll(database, sql: "SELECT uid FROM records ORDER BY createdRevision").compactMap {
+            try String.fetchAll(database, sql: "SELECT uid FROM records ORDER BY createdRevision, rowid").compactMap {
                 UID($0)
             }
         }
@@ -141,8 +140,10 @@ package final class SQLiteStore: RecordStore {
             let rows = try Row.fetchAll(
                 database.cachedStatement(
                     sql: """
-                        SELECT revision, document, createdRevision > ?1 AS isNew, 0 AS isGone FROM records WHERE revision > ?1
-                        UNION ALL SELECT revision, document, 0, 1 FROM deletions WHERE revision > ?1 ORDER BY revision
+                        SELECT revision, uid, document, createdRevision > ?1 AS isNew, 0 AS isGone FROM records
+                        WHERE revision > ?1
+                        UNION ALL SELECT revision, uid, document, 0, 1 FROM deletions WHERE revision > ?1
+                        ORDER BY revision, uid
                         """), arguments: [revision.number])
             let changes = try rows.map { row in
                 let kind: RecordChange.Kind = row["isGone"] ? .deleted : row["isNew"] ? .added : .modified
@@ -227,7 +228,7 @@ package final class SQLiteStore: RecordStore {
                 database,
                 sql: """
                     SELECT revision, document FROM records JOIN inventories USING (uid) WHERE inventories.name = ?
-                    ORDER BY createdRevision
+                    ORDER BY createdRevision, records.rowid
                     """, arguments: [name]
             ).map { row in
                 let record = try RecordRow.decode(row)
@@ -288,10 +289,6 @@ package final class SQLiteStore: RecordStore {
 
 private func currentRevision(_ database: Database) throws -> Revision {
     Revision(try Int64.fetchOne(database.cachedStatement(sql: "SELECT revision FROM store")) ?? 0)
-}
-
-extension InstanceID {
-    fileprivate static let alphabet = Array("abcdefghijklmnopqrstuvwxyz0123456789")
 }
 
 extension StoreError {

@@ -63,7 +63,10 @@ struct StoreWrite {
             try execute("UPDATE store SET freeze = ?", [try freeze.map { try JSONEncoder().encode($0) }])
         case .acceptWriter(let writer):
             try execute("INSERT OR IGNORE INTO writers (writer, epoch) VALUES (?, NULL)", [writer])
-        case .raiseRevision(let wanted): revision = max(revision, wanted)
+        case .raiseRevision(let wanted):
+            guard wanted > revision else { return }
+            revision = wanted
+            try execute("UPDATE store SET compactedThrough = ?", [wanted.number - 1])
         }
     }
 
@@ -81,11 +84,14 @@ struct StoreWrite {
     }
 
     private mutating func create(_ record: FunctionApp) throws {
-        try checkName(record)
+        if let existing = try RecordRow.fetch(database, uid: record.uid) {
+            throw StoreError(.conflict(current: existing.metadata.resourceVersion))
+        }
+        if !record.isBeingDeleted { try checkName(record) }
         try execute(
-            "INSERT INTO records (uid, name, isDeleted, createdRevision, revision, document) VALUES (?, ?, 0, ?, ?, ?)",
+            "INSERT INTO records (uid, name, isDeleted, createdRevision, revision, document) VALUES (?, ?, ?, ?, ?, ?)",
             [
-                record.uid.text, record.metadata.name.text, revision.number, revision.number,
+                record.uid.text, record.metadata.name.text, record.isBeingDeleted, revision.number, revision.number,
                 try RecordRow.encode(record, revision: revision),
             ])
         touched.insert(record.uid)
@@ -93,15 +99,9 @@ struct StoreWrite {
 
     private mutating func replace(_ record: FunctionApp, ifRevision expected: Revision) throws {
         try require(record.uid, expected)
-        try checkName(record)
-        try change(record.uid) { stored in
-            let isChanged = stored.spec != record.spec
-            stored.metadata.name = record.metadata.name
-            stored.metadata.labels = record.metadata.labels
-            stored.metadata.annotations = record.metadata.annotations
-            stored.spec = record.spec
-            if isChanged { stored.metadata.generation += 1 }
-        }
+        // A record that is being deleted has given its name away.
+        if try RecordRow.fetch(database, uid: record.uid)?.isBeingDeleted == false { try checkName(record) }
+        try change(record.uid) { $0.take(record) }
     }
 
     private func checkName(_ record: FunctionApp) throws {
@@ -148,20 +148,21 @@ struct StoreWrite {
         touched.insert(uid)
     }
 
-    /// Keeps the newest deletions; a transaction's own are never dropped.
+    /// Keeps the newest deletions; what watchers cannot look back on any more is told as compacted.
     private func compactDeletions() throws {
         let oldestDropped = try Int64.fetchOne(
             database.cachedStatement(sql: "SELECT revision FROM deletions ORDER BY revision DESC LIMIT 1 OFFSET ?"),
             arguments: [SQLiteStore.keptDeletions])
         guard let oldestDropped else { return }
         try execute("DELETE FROM deletions WHERE revision <= ?", [oldestDropped])
-        try execute("UPDATE store SET compactedThrough = ?", [oldestDropped])
+        try execute("UPDATE store SET compactedThrough = max(compactedThrough, ?)", [oldestDropped])
     }
 
     // MARK: intents and attempts
 
     private func openIntent(_ intent: Intent) throws {
-        try execute(
+        try executeOnRecord(
+            intent.uid,
             "INSERT OR REPLACE INTO intents (uid, kind, siteName, openedAt, isSettled, operation) VALUES (?, ?, ?, ?, ?, ?)",
             [
                 intent.uid.text, intent.kind.rawValue, intent.siteName, intent.openedAt.nanoseconds, intent.isSettled,
@@ -171,7 +172,8 @@ struct StoreWrite {
 
     private func openAttempt(_ attempt: Attempt) throws {
         do {
-            try execute(
+            try executeOnRecord(
+                attempt.uid,
                 "INSERT INTO attempts (token, uid, run, number, bootID, openedAt) VALUES (?, ?, ?, ?, ?, ?)",
                 [
                     attempt.token, attempt.uid.text, attempt.run, attempt.number, attempt.bootID,
@@ -184,7 +186,28 @@ struct StoreWrite {
         }
     }
 
+    /// For rows that refer to a record: throws `notFound` without it.
+    private func executeOnRecord(_ uid: UID, _ sql: String, _ arguments: [(any DatabaseValueConvertible)?]) throws {
+        do {
+            try execute(sql, arguments)
+        } catch let error as DatabaseError where error.extendedResultCode == .SQLITE_CONSTRAINT_FOREIGNKEY {
+            throw StoreError(.notFound(uid))
+        }
+    }
+
     private func execute(_ sql: String, _ arguments: [(any DatabaseValueConvertible)?]) throws {
         try database.cachedStatement(sql: sql).execute(arguments: StatementArguments(arguments))
+    }
+}
+
+extension FunctionApp {
+    /// What a `replace` writes: all that users own, and a new generation if the spec differs.
+    mutating func take(_ record: FunctionApp) {
+        let isChanged = spec != record.spec
+        metadata.name = record.metadata.name
+        metadata.labels = record.metadata.labels
+        metadata.annotations = record.metadata.annotations
+        spec = record.spec
+        if isChanged { metadata.generation += 1 }
     }
 }

@@ -19,6 +19,8 @@ actor FakeController {
     /// While true runs are opened but not confirmed.
     private var holdsBack = false
     private var signals: [String] = []
+    /// How many of the next requests for input end without an answer; every second one was carried out all the same.
+    private var inputFailures = 0
 
     private struct OpenRun {
         let uid: UID
@@ -39,6 +41,10 @@ actor FakeController {
     func setHoldsBack(_ value: Bool) async throws {
         holdsBack = value
         try await look()
+    }
+
+    func failInput(times: Int) {
+        inputFailures = times
     }
 
     /// Until cancelled.
@@ -196,6 +202,11 @@ actor FakeController {
     fileprivate func accept(_ token: String, _ offset: UInt64, _ bytes: ByteBuffer, _ isEnd: Bool) async
         -> RunInputError?
     {
+        if inputFailures > 0 {
+            inputFailures -= 1
+            if inputFailures % 2 == 1 { return RunInputError(.unreachable, "the connection broke") }
+            return await accept(token, offset, bytes, isEnd) ?? RunInputError(.unreachable, "the connection broke")
+        }
         guard var run = open[token], run.words.first == "cat" else { return RunInputError(.notRunning) }
         guard offset <= run.inputBytes else { return RunInputError(.gap(expected: run.inputBytes)) }
         var new = bytes

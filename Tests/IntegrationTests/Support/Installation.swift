@@ -19,16 +19,16 @@ final class Installation: Sendable {
     static let binaries = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
         .path
 
-    /// Starts the simulator, and the daemon.
-    static func start() async throws -> Installation {
-        let installation = try await Installation()
+    /// Starts the simulator, with further options, and the daemon.
+    static func start(simulator options: [String] = []) async throws -> Installation {
+        let installation = try await Installation(simulator: options)
         try await installation.startDaemon()
         // The CLI pulls a reference that the daemon does not know; later commands should not have to.
         _ = try await installation.docker("pull", "-q", "alpine")
         return installation
     }
 
-    private init() async throws {
+    private init(simulator options: [String]) async throws {
         folder = NSTemporaryDirectory() + "/skls-test-" + UUID().uuidString.prefix(8)
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         let simulatorFolder = folder + "/azure"
@@ -40,9 +40,9 @@ final class Installation: Sendable {
         simulator = try ChildProcess(
             "/bin/sh",
             [
-                "-c", "exec \"$0\" simulator --simulator-directory \"$1\" >\"$2\"", Installation.binaries + "/skls",
-                simulatorFolder, exports,
-            ]
+                "-c", "out=$1; shift; exec \"$0\" simulator \"$@\" >\"$out\"", Installation.binaries + "/skls",
+                exports, "--simulator-directory", simulatorFolder,
+            ] + options
         ) { line in
             if line.contains("listening") { continuation.yield() }
         }

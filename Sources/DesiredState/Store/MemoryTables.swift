@@ -1,0 +1,56 @@
+/// What a ``MemoryStore`` holds.
+struct MemoryTables: Sendable {
+    /// A record with what goes when it goes.
+    struct Row: Sendable {
+        var record: FunctionApp
+        /// Rises with every creation: the order of lists.
+        let ordinal: Int
+        let createdRevision: Revision
+        /// By run and number.
+        var attempts: [Attempt] = []
+        var intent: Intent?
+        var inventories: Set<String> = []
+    }
+
+    var revision = Revision.zero
+    var compactedThrough = Revision.zero
+    var newestOrdinal = 0
+    var newestEpoch: Int64 = 0
+    var rows: [UID: Row] = [:]
+    /// Of the records that are not being deleted.
+    var names: [RecordName: UID] = [:]
+    /// Whose attempt a token is.
+    var tokens: [String: UID] = [:]
+    var journals: [UID: [JournalEntry]] = [:]
+    /// Final forms of forgotten records, oldest first.
+    var deletions: [FunctionApp] = []
+    var tombstones: [UID: Tombstone] = [:]
+    var sightings: [String: Sighting] = [:]
+    var images: [String: ImageRecord] = [:]
+    var writers: Set<String> = []
+    var freeze: Freeze?
+
+    var inOrder: [Row] { rows.values.sorted { $0.ordinal < $1.ordinal } }
+
+    func record(named name: RecordName) -> FunctionApp? {
+        names[name].flatMap { rows[$0]?.record }
+    }
+
+    func changes(since revision: Revision) throws(StoreError) -> ChangeList {
+        guard revision >= compactedThrough else { throw StoreError(.compacted(compactedThrough)) }
+        guard revision <= self.revision else {
+            throw StoreError(.compacted(self.revision), "revision \(revision) is ahead of the store")
+        }
+        let living = rows.values.filter { $0.record.metadata.resourceVersion > revision }.map { row in
+            RecordChange(kind: row.createdRevision > revision ? .added : .modified, record: row.record)
+        }
+        let gone = deletions.filter { $0.metadata.resourceVersion > revision }.map { record in
+            RecordChange(kind: .deleted, record: record)
+        }
+        let changes = (living + gone).sorted { left, right in
+            (left.record.metadata.resourceVersion, left.record.uid)
+                < (right.record.metadata.resourceVersion, right.record.uid)
+        }
+        return ChangeList(revision: self.revision, changes: changes)
+    }
+}
