@@ -44,6 +44,8 @@ package struct VirtualAzure {
     package private(set) var writeCount = 0
     package private(set) var pollCount = 0
     package private(set) var refusedCount = 0
+    /// Sites read in full: two reads and a write each.
+    package private(set) var detailsCount = 0
     /// Sites in a page of the list: Azure does not say; the simulator's and most providers' figure.
     package static let pageSize = 100
 
@@ -75,6 +77,15 @@ package struct VirtualAzure {
         case .readSite(let name):
             guard takeRead(now) else { return refused }
             return (.siteRead(observed(name, now)), .milliseconds(100))
+        case .readDetails(let design, _):
+            guard takeRead(now), takeRead(now), takeWrite(now) else { return refused }
+            detailsCount += 1
+            return (
+                .detailsRead(
+                    observed(design.name, now).map {
+                        SiteReading(site: $0, designHash: design.tags[SiteTag.designHash] ?? "", differences: [])
+                    }), .milliseconds(400)
+            )
         case .deleteSite(let name):
             guard deletes.take(now) else { return refused }
             return (sites.removeValue(forKey: name) == nil ? .siteWasAbsent : .siteDeleted, .milliseconds(500))

@@ -28,6 +28,11 @@ struct CallCost: Hashable {
         case .followOperation, .readSite:
             line = .reads
             reads = 1
+        case .readDetails(let design, _):
+            // The site and its configuration, and by POST the settings and the mounts where one of them is ours.
+            line = .reads
+            reads = 2
+            writes = design.mounts.isEmpty ? 1 : 2
         case .readContainerLog:
             line = .writes  // a POST
             writes = 1

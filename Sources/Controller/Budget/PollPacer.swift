@@ -73,7 +73,11 @@ struct PollPacer {
     private mutating func learn(_ elapsed: Duration, hadEnded: Bool) {
         if hadEnded {
             // Asked far earlier than usual and over all the same: the usual time is at most this.
-            usual = elapsed < usual / 2 ? max(elapsed * 2, usual / 2) : usual * 0.99
+            if elapsed < usual / 2 {
+                usual = max(elapsed * 2, usual / 2)
+            } else if elapsed <= usual * 1.15 {
+                usual = usual * 0.99
+            }  // a poll that had to wait for the quota says nothing about the usual time
         } else if elapsed >= usual * 0.9 {
             usual = usual * 1.03
         }

@@ -4,7 +4,7 @@ import ScaleBenchmark
 import Testing
 
 /// The benchmark of scale with few records: all time is virtual.
-@Suite(.timeLimit(.minutes(2)))
+@Suite(.timeLimit(.minutes(5)))
 struct ScaleTests {
     private func makeRun(_ pace: PutPace) -> ScaleRun {
         var generator = SplitMix64(state: 1)
@@ -31,11 +31,15 @@ struct ScaleTests {
         try await run.create(count: 100)
         try await run.run(for: .seconds(4000)) { $0.readyCount == 100 }
         try await run.run(for: .seconds(1000))
-        let (reads, writes, commits) = (run.azure.readCount, run.azure.writeCount, run.commitCount)
+        let (reads, details, writes, commits) = (
+            run.azure.readCount, run.azure.detailsCount, run.azure.writeCount, run.commitCount
+        )
         try await run.run(for: .seconds(3000))
         let pages = 100 / VirtualAzure.pageSize + 1
-        #expect(run.azure.readCount - reads <= 10 * pages)
-        #expect(run.azure.writeCount == writes && run.commitCount == commits)
+        // The daily look at every site in full is counted apart: two reads, and a POST that counts as a write.
+        let looks = run.azure.detailsCount - details
+        #expect(run.azure.readCount - reads - 2 * looks <= 10 * pages)
+        #expect(run.azure.writeCount - writes - looks == 0 && run.commitCount == commits)
     }
 
     @Test func `PUTs that block do not hold up what comes after them`() async throws {
