@@ -1,5 +1,5 @@
 # The only entry points. `make demo` shows the main job, `make test` runs everything that CI runs.
-.PHONY: demo test bench fuzz replay soak format release build tools
+.PHONY: demo test bench bench-scale fuzz replay soak format release build tools
 
 build: tools
 	swift build
@@ -17,6 +17,11 @@ test: tools
 bench: tools
 	swift build -c release
 	scripts/bench
+
+# The controller with up to 100,000 records under virtual time: minutes, and some GB of memory.
+bench-scale: tools
+	swift build -c release --product scale-benchmark
+	"$$(swift build -c release --show-bin-path)/scale-benchmark"
 
 # `make fuzz SECONDS=600` runs longer.
 fuzz: tools

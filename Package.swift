@@ -203,6 +203,15 @@ let package = Package(
             name: "azure-client-benchmark",
             dependencies: ["AzureClient", .product(name: "Logging", package: "swift-log")],
             path: "Benchmarks/AzureClient", swiftSettings: house, linkerSettings: linking),
+        // Figures of the controller at scale under virtual time; `make bench-scale` runs it, and the tests a small one.
+        .target(
+            name: "ScaleBenchmark",
+            dependencies: [
+                "Controller", "DesiredState", .product(name: "HeapModule", package: "swift-collections"),
+            ], path: "Benchmarks/Scale/Model", swiftSettings: house),
+        .executableTarget(
+            name: "scale-benchmark", dependencies: ["ScaleBenchmark", "Controller", "DesiredState"],
+            path: "Benchmarks/Scale/Command", swiftSettings: house, linkerSettings: linking),
         .executableTarget(
             name: "skls-simulation",
             dependencies: ["Simulation", .product(name: "ArgumentParser", package: "swift-argument-parser")],
@@ -242,7 +251,8 @@ let package = Package(
                 .product(name: "SystemPackage", package: "swift-system"),
             ], swiftSettings: house, linkerSettings: linking),
         .testTarget(
-            name: "ControllerTests", dependencies: ["Controller"], swiftSettings: house, linkerSettings: linking),
+            name: "ControllerTests", dependencies: ["Controller", "ScaleBenchmark"], swiftSettings: house,
+            linkerSettings: linking),
         .testTarget(
             name: "APIServerTests",
             dependencies: [

@@ -32,11 +32,11 @@ struct CallCost: Hashable {
         case .followOperation, .readSite:
             line = .reads
             reads = 1
-        case .readDetails:
-            // Site, configuration, slot settings and plan are read; the list of settings is a POST.
+        case .readDetails(let design, _):
+            // The site and its configuration, and by POST the settings and the mounts where one of them is ours.
             line = .reads
-            reads = 3
-            writes = 1
+            reads = 2
+            writes = design.mounts.isEmpty ? 1 : 2
         case .readContainerLog:
             line = .writes  // a POST
             writes = 1

@@ -56,6 +56,7 @@ struct CallScheduler {
     private var nextNumber: UInt64 = 0
     private var lines: [Line]
     private var waiting: [Waiter: Place] = [:]
+    private var waitingCounts = [CallKind: Int]()
     private var granted: [Waiter: Grant] = [:]
     private var inFlight: [CallID: InFlight] = [:]
     /// Calls in flight and granted.
@@ -82,7 +83,7 @@ struct CallScheduler {
         if let place = waiting[waiter], place.lane <= lane, place.cost == cost { return false }
         nextNumber += 1
         let place = Place(number: nextNumber, lane: lane, cost: cost, plan: planNumber(of: call))
-        waiting[waiter] = place
+        if waiting.updateValue(place, forKey: waiter) == nil { waitingCounts[call.kind, default: 0] += 1 }
         insert(waiter, place)
         grant(now)
         guard granted[waiter] != nil else { return false }
@@ -94,7 +95,7 @@ struct CallScheduler {
     mutating func keep(_ wanted: Set<CallKind>, of uid: UID) {
         for kind in CallKind.allCases where kind.isToAzure && !wanted.contains(kind) {
             let waiter = Waiter(uid: uid, kind: kind)
-            waiting[waiter] = nil
+            stopWaiting(waiter)
             if let grant = granted.removeValue(forKey: waiter) { giveBack(grant) }
         }
     }
@@ -183,7 +184,7 @@ struct CallScheduler {
 
     /// How many calls of this kind wait.
     func waitingCount(_ kind: CallKind) -> Int {
-        waiting.keys.count { $0.kind == kind }
+        waitingCounts[kind] ?? 0
     }
 
     /// For `explain`: what the record waits for, and in which lane.
@@ -216,6 +217,13 @@ struct CallScheduler {
         lines[line].lanes[place.lane.rawValue].byPlan[key, default: []].append((waiter, place.number))
     }
 
+    @discardableResult
+    private mutating func stopWaiting(_ waiter: Waiter) -> Place? {
+        guard let place = waiting.removeValue(forKey: waiter) else { return nil }
+        waitingCounts[waiter.kind, default: 0] -= 1
+        return place
+    }
+
     private mutating func grant(_ now: Instant) {
         for line in lines.indices {
             while let id = lines[line].handedBack.first {
@@ -231,7 +239,7 @@ struct CallScheduler {
             while azureCount < CallScheduler.maximumAzureCalls, lines[line].bucket.isReady(now: now) {
                 let startable = Lane.allCases.filter { startablePlan(&lines[line].lanes[$0.rawValue]) != nil }
                 guard let lane = lines[line].credit.next(among: startable),
-                    let waiter = pop(line: line, lane), let place = waiting.removeValue(forKey: waiter)
+                    let waiter = pop(line: line, lane), let place = stopWaiting(waiter)
                 else { break }
                 lines[line].credit.started(lane)
                 pay(place.cost, now)

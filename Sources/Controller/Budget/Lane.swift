@@ -34,6 +34,7 @@ package enum Lane: Int, Hashable, Sendable, CaseIterable, Comparable {
         case .greetAgent, .postRun, .followRun, .stopRun, .readRunLog: return .user  // not to Azure: these never wait
         // Nobody is kept waiting by the poll but by Azure; when it is due is decided by `PollPacer`.
         case .followOperation, .readContainerLog: return .progress
+        // Looking closely is never what somebody waits for.
         case .readDetails: return .drift
         case .putSite, .deleteSite, .releaseSite, .readSite: break
         }

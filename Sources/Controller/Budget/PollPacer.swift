@@ -8,7 +8,7 @@ import DesiredState
 /// one first poll per write, and ``repeatedShare`` of the reads for all others.
 struct PollPacer {
     /// The share of the read quota that repeated polls may take.
-    static let repeatedShare = 0.25
+    static let repeatedShare = 0.2
     /// Bounds of what is learned: what ends sooner is seen by the site's own read as well, and nothing should go unasked for long.
     static let bounds: ClosedRange<Duration> = .seconds(2)...(.seconds(300))
     /// Before anything was learned: the seeds speak of 30 to 60 s for a create.
@@ -73,7 +73,11 @@ struct PollPacer {
     private mutating func learn(_ elapsed: Duration, hadEnded: Bool) {
         if hadEnded {
             // Asked far earlier than usual and over all the same: the usual time is at most this.
-            usual = elapsed < usual / 2 ? max(elapsed * 2, usual / 2) : usual * 0.99
+            if elapsed < usual / 2 {
+                usual = max(elapsed * 2, usual / 2)
+            } else if elapsed <= usual * 1.15 {
+                usual = usual * 0.99
+            }  // a poll that had to wait for the quota says nothing about the usual time
         } else if elapsed >= usual * 0.9 {
             usual = usual * 1.03
         }

@@ -18,8 +18,10 @@ package final class PlanDirectory: Sendable {
 
     private let sites: any SitesAPI
     private let clock: @Sendable () -> Instant
-    // Several callers may read the same plan at the same time at the start: at most as many as calls are in flight.
     private let known = NIOLockedValueBox<[ResourceID: Known]>([:])
+    /// Plans that are being read (nil: the list of them), with those who wait for that: hundreds of first writes to a plan cost
+    /// one read.
+    private let readers = NIOLockedValueBox<[ResourceID?: [CheckedContinuation<Void, Never>]]>([:])
     private let onlyPlan = NIOLockedValueBox<ResourceID?>(nil)
 
     package init(sites: any SitesAPI, clock: @escaping @Sendable () -> Instant) {
@@ -93,18 +95,50 @@ package final class PlanDirectory: Sendable {
     private func ground(
         _ id: ResourceID, _ location: String, isNew: Bool, _ correlationID: CorrelationID
     ) async throws(Failure) -> Ground {
-        let now = clock()
-        let fresh = known.withLockedValue { $0[id] }.flatMap { now - $0.readAt < Self.lifetime ? $0 : nil }
-        let entry: Known
-        if let fresh {
-            entry = fresh
-        } else {
-            entry = Known(plan: try await read(id, correlationID), readAt: now)
+        while true {
+            let now = clock()
+            if let entry = known.withLockedValue({ $0[id] }), now - entry.readAt < Self.lifetime {
+                return try ground(id, entry, location, isNew: isNew)
+            }
+            guard await beginReading(id) else { continue }
+            defer { endReading(id) }
+            let entry = Known(plan: try await read(id, correlationID), readAt: now)
+            let ground = try ground(id, entry, location, isNew: isNew)
+            known.withLockedValue { $0[id] = entry }
+            return ground
         }
+    }
+
+    /// True for who is to read the plan (nil: the list) now; ``endReading(_:)`` must follow. Who comes meanwhile waits for the end of that
+    /// reading, which is bounded, and then looks again.
+    private func beginReading(_ id: ResourceID?) async -> Bool {
+        let isFirst = readers.withLockedValue { readers in
+            guard readers[id] == nil else { return false }
+            readers[id] = []
+            return true
+        }
+        if isFirst { return true }
+        await withCheckedContinuation { continuation in
+            let isOver = readers.withLockedValue { readers in
+                guard readers[id] != nil else { return true }
+                readers[id]?.append(continuation)
+                return false
+            }
+            if isOver { continuation.resume() }
+        }
+        return false
+    }
+
+    private func endReading(_ id: ResourceID?) {
+        for waiter in readers.withLockedValue({ $0.removeValue(forKey: id) }) ?? [] { waiter.resume() }
+    }
+
+    private func ground(
+        _ id: ResourceID, _ entry: Known, _ location: String, isNew: Bool
+    ) throws(Failure) -> Ground {
         do throws(PlanRefusal) {
             let family = try entry.plan.containerFamily(
                 location: location, addedSites: isNew ? entry.added + 1 : 0)
-            if fresh == nil { known.withLockedValue { $0[id] = entry } }
             return family == .elasticPremium ? .elasticPremium(id) : .dedicated(id)
         } catch {
             known.withLockedValue { $0[id] = nil }
@@ -128,7 +162,17 @@ package final class PlanDirectory: Sendable {
     }
 
     private func onlyPlan(in location: String, _ correlationID: CorrelationID) async throws(Failure) -> ResourceID {
-        if let id = onlyPlan.withLockedValue(\.self) { return id }
+        while true {
+            if let id = onlyPlan.withLockedValue(\.self) { return id }
+            guard await beginReading(nil) else { continue }
+            defer { endReading(nil) }
+            return try await readOnlyPlan(in: location, correlationID)
+        }
+    }
+
+    private func readOnlyPlan(
+        in location: String, _ correlationID: CorrelationID
+    ) async throws(Failure) -> ResourceID {
         let plans: [AppServicePlan]
         do throws(AzureError) {
             plans = try await sites.listPlans(correlationID: correlationID)

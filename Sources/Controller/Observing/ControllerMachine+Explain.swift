@@ -5,8 +5,10 @@ extension ControllerMachine {
     package func explain(_ stored: StoredRecord, now: Moment) -> KeyExplanation {
         let state = keys[stored.record.uid]
         var memory = state?.memory ?? KeyMemory()
-        memory.notice(stored, designer: designer)
-        let input = memory.input(stored, now: now, isListPending: isListPending, freeze: freeze)
+        memory.notice(stored, designer: designer, at: now)
+        var input = memory.input(
+            stored, now: now, isListPending: isListPending, freeze: freeze, hasRunLog: hasRunLog)
+        memory.drift.complete(&input, siteCount: keys.count)
         return KeyExplanation(
             phase: state.map { Explanation.Phase($0.phase) } ?? .unknown, reconcileID: state?.log.reconcileID ?? 0,
             plan: plan(input), input: input, begunAt: memory.begunAt.filter { input.inFlight.contains($0.key) },

@@ -98,7 +98,8 @@ extension Explanation {
         case .notReady(let notReady):
             let since = "no answer since \(key.now.wall(at: notReady.since).rfc3339(fractionDigits: 0))"
             switch notReady.diagnosis {
-            case .imagePullFailed(let message): return "\(since); the container's log: \(message)"
+            case .imagePullFailed(let message), .noAnswerOnPort(let message), .containerExited(_, let message):
+                return "\(since); the container's log: \(message)"
             case .some(.none), nil: return "\(since): \(notReady.message)"
             }
         }

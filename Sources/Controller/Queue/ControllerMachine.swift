@@ -32,7 +32,7 @@ package struct ControllerMachine {
     /// Carried by every transaction; `nil` before the start.
     private var epoch: Epoch?
     private(set) var freeze: Freeze?
-    private let hasRunLog: Bool
+    let hasRunLog: Bool
     /// How far the wall clock is ahead of the steady one.
     private var wallLead: Duration?
     /// A later life of a controller has begun on the store.
@@ -79,7 +79,7 @@ package struct ControllerMachine {
             listSites(now.steady, &effects)
         case .freezeChanged(let freeze):
             self.freeze = freeze
-            for uid in keys.keys.sorted() { wake(uid) }
+            for uid in keys.keys.sorted() { wake(uid, .list) }
         case .changed(let uid): wake(uid, .user)
         case .loaded(let uid, let stored): loaded(uid, stored, now, &effects)
         case .loadFailed(let uid, let error): retryLater(uid, why: "\(error)", now.steady, &effects)

@@ -7,6 +7,13 @@ package struct SiteReading: Hashable, Sendable {
     package var designHash: String
     package var differences: [Difference]
     package var writer: String?
+
+    package init(site: ObservedSite, designHash: String, differences: [Difference], writer: String? = nil) {
+        self.site = site
+        self.designHash = designHash
+        self.differences = differences
+        self.writer = writer
+    }
 }
 
 /// What the machine remembers of a site that was read in full. Lost at a restart; what follows from it is in the status.

@@ -9,6 +9,8 @@ package enum LogKey: String, Sendable, CaseIterable {
     case rule
     /// Kind of a call to Azure or to an agent, such as `putSite`.
     case call
+    /// Whose turn the call waited for: see docs/ARCHITECTURE.md.
+    case lane
     /// Of the call's requests to Azure.
     case correlationID = "correlation_id"
     case reason

@@ -5,7 +5,7 @@ import Testing
 @testable import Controller
 
 /// Scripts of what may start when, and seeded ones with invariants.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct CallSchedulerTests {
     private static let start = Instant(nanoseconds: 1_700_000_000_000_000_000)
     private static let facts = LogFacts(generation: 1, rule: .absent, reason: "")
