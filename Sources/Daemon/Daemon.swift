@@ -147,16 +147,24 @@ struct DaemonCore: Sendable {
         let agents = AgentClient(httpClient: agentHTTP, logger: logger)
         let directory = AgentDirectory(designer: designer, siteAddress: settings.siteAddress)
         let clock = SteadyClock(wall: DaemonCore.clock)
+        let sweeper = SweepService(
+            store: store,
+            azure: SweptSubscription(
+                client: connection.client, account: designer.configuration.contentShareAccount),
+            designer: designer, settings: settings.leaks, clock: DaemonCore.clock, logger: logger)
         let controller = ControllerService(
             store: store,
             performer: CallPerformer(
                 sites: connection.client, agents: agents, directory: directory, output: output, clock: clock.now),
-            output: output, designer: designer, seed: boot, clock: clock.now, logger: logger)
+            output: output, designer: designer, seed: boot, sweeper: sweeper, clock: clock.now, logger: logger)
         let api = APIServer(
             configuration: APIServerConfiguration(socketPath: socketPath, version: sklsVersion), store: store,
             output: output, runInput: AgentRunInput(store: store, agents: agents, directory: directory),
             images: try RegistryImageResolver(settings: settings, transport: connection.transport),
-            readiness: ControllerReadiness(controller: controller), clock: DaemonCore.clock, logger: logger)
+            readiness: ControllerReadiness(controller: controller),
+            leaks: LeakAdapter(
+                desk: RepairDesk(sweeper: sweeper, output: output) { controller.freezeChanged(nil) }),
+            clock: DaemonCore.clock, logger: logger)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await controller.run() }
             group.addTask { try await api.run() }

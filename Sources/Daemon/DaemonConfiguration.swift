@@ -1,5 +1,6 @@
 package import AzureClient
 package import AzureSimulator
+package import Controller
 
 /// Everything that the daemon needs to know to run.
 package struct DaemonConfiguration: Sendable {
@@ -50,6 +51,8 @@ package struct AzureSettings: Sendable {
     package var registry: String?
     /// What every site is given.
     package var sites: SiteSettings
+    /// What is done about sites that no record knows.
+    package var leaks: SweepSettings
     /// Proxies and private authorities on the way to Azure.
     package var http: HTTPSettings
 }
@@ -125,6 +128,7 @@ extension AzureSettings {
         siteAddress = optional("SKLS_SITE_ADDRESS")
         registry = optional("SKLS_REGISTRY")
         sites = SiteSettings(environment: environment, faults: &faults)
+        leaks = SweepSettings(environment: environment, faults: &faults)
         http = HTTPSettings(environment: environment, faults: &faults)
         if !faults.isEmpty {
             throw ConfigurationFaults(

@@ -45,6 +45,7 @@ struct RecordsAPI: Sendable {
         let segments = exchange.target.segments
         if segments == ["healthz"] { return health([]) }
         if segments == ["readyz"] { return health(backend.readiness.failures()) }
+        if RecordsAPI.servesLeaks(segments) { return try await leaks(exchange) }
         guard segments.starts(with: RecordsAPI.prefix) else { throw RecordsError(.notFound, "page not found") }
         let rest = Array(segments.dropFirst(RecordsAPI.prefix.count))
         switch (exchange.method, rest.count) {
@@ -66,7 +67,7 @@ struct RecordsAPI: Sendable {
             body: .init(byteBuffer: ByteBuffer(string: text)))
     }
 
-    private static func refusal(_ error: RecordsError) -> Response {
+    static func refusal(_ error: RecordsError) -> Response {
         .json(error.json, status: error.status)
     }
 

@@ -11,6 +11,7 @@ struct Backend: Sendable {
     let input: any RunInput
     let images: any ImageResolver
     let readiness: any ReadinessCheck
+    let leaks: any LeakControl
     let clock: @Sendable () -> Instant
     let inputClaims = InputClaims()
     let logger: Logger

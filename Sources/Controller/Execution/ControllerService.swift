@@ -11,12 +11,15 @@ package final class ControllerService: Service {
         var cancelTimer: (@Sendable () -> Void)?
         /// Why this life is over: nothing is called any more.
         var end: StoreError?
+        /// As it was told to the machine last.
+        var freeze: Freeze?
     }
 
     private let store: any RecordStore
     private let performer: CallPerformer
     private let output: OutputStore
     private let designer: SiteDesigner
+    private let sweeper: SweepService?
     private let clock: @Sendable () -> Moment
     private let logger: Logger
     private let state: NIOLockedValueBox<State>
@@ -26,12 +29,14 @@ package final class ControllerService: Service {
 
     package init(
         store: any RecordStore, performer: CallPerformer, output: OutputStore, designer: SiteDesigner, seed: UInt64,
-        clock: @escaping @Sendable () -> Moment, timers: TimerSource = .system, logger: Logger
+        sweeper: SweepService? = nil, clock: @escaping @Sendable () -> Moment, timers: TimerSource = .system,
+        logger: Logger
     ) {
         self.store = store
         self.performer = performer
         self.output = output
         self.designer = designer
+        self.sweeper = sweeper
         self.clock = clock
         self.logger = logger
         state = NIOLockedValueBox(State(machine: ControllerMachine(designer: designer, seed: seed)))
@@ -52,7 +57,11 @@ package final class ControllerService: Service {
 
     /// The store's freeze has changed: told by who has committed it.
     package func freezeChanged(_ freeze: Freeze?) {
-        step(.freezeChanged(freeze))
+        let isNews = state.withLockedValue { state in
+            defer { state.freeze = freeze }
+            return state.freeze != freeze
+        }
+        if isNews { step(.freezeChanged(freeze)) }
     }
 
     /// Ends on graceful shutdown; calls in flight are cancelled, and what they did is found out by the next life.
@@ -67,7 +76,9 @@ package final class ControllerService: Service {
         defer { state.withLockedValue { $0.cancelTimer?() } }
         let userChanges = store.changes.subscribeToUserChanges()
         let epoch = try await store.beginEpoch(writer: designer.writer)
+        sweeper?.begin(epoch)
         let freeze = try await store.freeze()
+        state.withLockedValue { $0.freeze = freeze }
         step(.started(try await store.allUIDs(), epoch: epoch, freeze: freeze))
         await withDiscardingTaskGroup { group in
             group.addTask {
@@ -121,10 +132,7 @@ package final class ControllerService: Service {
             step(.callFinished(uid, id, result))
         case .listSites:
             guard let event = await performer.listSites() else { return }
-            if case .listFailed(let failure) = event {
-                logger.warning("sites cannot be listed", metadata: ["reason": "\(failure.message)"])
-            }
-            step(event)
+            await listed(event)
         case .removeOutput(let uid):
             do throws(AgentError) {
                 try output.remove(uid: uid.text)
@@ -136,6 +144,27 @@ package final class ControllerService: Service {
             logger.error(
                 "the store failed",
                 metadata: ["key": "\(uid.short)", "rule": "\(facts.rule)", "reason": "\(message)"])
+        }
+    }
+
+    /// Nothing is done by a list before it is known whether the store is behind it.
+    private func listed(_ event: ControllerEvent) async {
+        switch event {
+        case .listed(_, let sites):
+            guard let sweeper else { return step(event) }
+            do throws(StoreError) {
+                let freeze = try await sweeper.review(sites)
+                freezeChanged(freeze)
+            } catch {
+                logger.error("the store failed", metadata: ["reason": "\(error)"])
+                return step(.listFailed(.init(kind: .transient, message: error.description)))
+            }
+            step(event)
+            await sweeper.sweep(sites)
+        case .listFailed(let failure):
+            logger.warning("sites cannot be listed", metadata: ["reason": "\(failure.message)"])
+            step(event)
+        default: step(event)
         }
     }
 
