@@ -146,6 +146,18 @@ let package = Package(
                 .product(name: "SystemPackage", package: "swift-system"),
                 .product(name: "X509", package: "swift-certificates"),
             ], swiftSettings: house),
+        // The production controller against the World under virtual time. Nothing that is shipped depends on it.
+        .target(
+            name: "Simulation",
+            dependencies: [
+                "DesiredState", "AzureClient", "AgentProtocol", "AgentLink", "Controller", "AzureSimulator",
+                .product(name: "HeapModule", package: "swift-collections"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOConcurrencyHelpers", package: nio),
+                .product(name: "NIOCore", package: nio),
+                .product(name: "NIOHTTP1", package: nio),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ], swiftSettings: house),
         .target(
             name: "RecordsClient",
             dependencies: [
@@ -186,6 +198,10 @@ let package = Package(
             name: "azure-client-benchmark",
             dependencies: ["AzureClient", .product(name: "Logging", package: "swift-log")],
             path: "Benchmarks/AzureClient", swiftSettings: house, linkerSettings: linking),
+        .executableTarget(
+            name: "skls-simulation",
+            dependencies: ["Simulation", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            path: "Benchmarks/Simulation", swiftSettings: house, linkerSettings: linking),
         .testTarget(
             name: "DesiredStateTests", dependencies: ["DesiredState"], swiftSettings: house, linkerSettings: linking),
         .testTarget(
@@ -254,6 +270,9 @@ let package = Package(
                 .product(name: "SwiftASN1", package: "swift-asn1"),
                 .product(name: "X509", package: "swift-certificates"),
             ], swiftSettings: house, linkerSettings: linking),
+        .testTarget(
+            name: "SimulationTests", dependencies: ["Controller", "Simulation"], swiftSettings: house,
+            linkerSettings: linking),
         .testTarget(
             name: "IntegrationTests",
             dependencies: [

@@ -9,6 +9,11 @@ struct SimulatedAzure {
         var bootID: String
         /// Runs that the present life of the container knows.
         var tokens: Set<String> = []
+        /// Owned fields that somebody changed since they were written.
+        var edits: Set<String> = []
+        var state = "Running"
+        /// How often the site was changed: Azure's time of change.
+        var changes = 1
     }
 
     enum Fault: CaseIterable {
@@ -38,6 +43,14 @@ struct SimulatedAzure {
     private var pending: [String: (design: SiteDesign, pollsLeft: Int)] = [:]
     /// Followed runs do not end while this is set.
     var runsStayOpen = false
+    /// Fields that Azure shows otherwise whatever is written to them.
+    var unsteadyFields: Set<String> = []
+    /// What Azure tells of who changed a site.
+    var activityCaller: String?
+    /// Sites cannot be read in full.
+    var detailsRefusal: String?
+    /// When sites were read in full, and whether it was asked who changed them.
+    private(set) var detailsReads: [(name: String, at: Instant, asksForWriter: Bool)] = []
 
     init(seed: UInt64) {
         generator = SplitMix64(state: seed)
@@ -112,6 +125,16 @@ struct SimulatedAzure {
             guard staleReadsLeft > 0 else { return .siteRead(observed(name)) }
             staleReadsLeft -= 1
             return .siteRead(before[name])
+        case .readDetails(let design, let since):
+            let fields = differences(from: design)
+            detailsReads.append((design.name, now, since != nil && !fields.isEmpty))
+            if let detailsRefusal { return .failed(.init(kind: .terminal(reason: detailsRefusal), message: "no")) }
+            guard let site = observed(design.name) else { return .detailsRead(nil) }
+            return .detailsRead(
+                SiteReading(
+                    site: site, designHash: design.tags[SiteTag.designHash] ?? "",
+                    differences: fields.map { Difference(field: $0, desired: "a", observed: "b") },
+                    writer: since == nil || fields.isEmpty ? nil : activityCaller))
         case .deleteSite(let name):
             deleteCount += 1
             return sites.removeValue(forKey: name) == nil ? .siteWasAbsent : .siteDeleted
@@ -142,11 +165,29 @@ struct SimulatedAzure {
     private mutating func write(_ design: SiteDesign) {
         staleReadsLeft = staleReads
         before[design.name] = observed(design.name)
-        if sites[design.name]?.tags[SiteTag.designHash] == design.tags[SiteTag.designHash] {
+        let before = sites[design.name]
+        if before?.tags[SiteTag.designHash] == design.tags[SiteTag.designHash], before?.edits == [] {
             sites[design.name]?.tags = design.tags
         } else {
             sites[design.name] = Site(tags: design.tags, bootID: freshBootID())
         }
+        sites[design.name]?.state = "Running"
+        sites[design.name]?.changes = (before?.changes ?? 0) + 1
+    }
+
+    /// Somebody else changes the site of this name.
+    mutating func edit(_ name: String, _ change: (inout Site) -> Void = { _ in }) {
+        guard var site = sites[name] else { return }
+        change(&site)
+        site.changes += 1
+        sites[name] = site
+    }
+
+    private func differences(from design: SiteDesign) -> [String] {
+        guard let site = sites[design.name] else { return [] }
+        let tags = design.tags.filter { $0.key != SiteTag.writer && site.tags[$0.key] != $0.value }
+        return site.edits.union(unsteadyFields).union(tags.map { "tags." + $0.key })
+            .union(site.state == "Stopped" ? ["state"] : []).sorted()
     }
 
     private func ended(_ now: Instant, _ code: Int) -> CallResult {
@@ -159,7 +200,8 @@ struct SimulatedAzure {
     private func observed(_ name: String) -> ObservedSite? {
         guard let site = sites[name] else { return nil }
         return ObservedSite(
-            name: name, resourceID: "/sites/" + name, hostName: name + ".example", tags: site.tags, state: "Running")
+            name: name, resourceID: "/sites/" + name, hostName: name + ".example", tags: site.tags, state: site.state,
+            lastModified: "change \(site.changes)")
     }
 
     private func siteName(_ address: AgentAddress) -> String {

@@ -3,15 +3,6 @@ import Foundation
 import Testing
 
 struct ManifestTests {
-    private func faults(_ yaml: String) -> [String] {
-        do throws(ManifestFaults) {
-            _ = try Manifest.parse(yaml: yaml, source: "m.yaml")
-            return []
-        } catch {
-            return error.faults.map(\.description)
-        }
-    }
-
     @Test func `hosting is a plan or an environment, and not both`() throws {
         func hosting(_ text: String) throws -> Hosting? {
             try Manifest.parse(
@@ -51,73 +42,72 @@ struct ManifestTests {
         #expect(manifests.last?.spec.run.timeoutSeconds == 600)
     }
 
-    @Test func `every fault is told at once, with its line and column`() {
-        let found = faults(
+    @Test func `aliases, lists of records, byte order marks, empty documents and block texts are read`() throws {
+        let text = """
+            \u{feff}apiVersion: v1
+            kind: List
+            items:
+              - apiVersion: skls.dev/v1
+                kind: FunctionApp
+                metadata: {name: a}
+                spec:
+                  image: alpine
+                  args: &args [echo, "a * b", "*x", '"', "\\\\"]
+                  env:
+                    - name: SCRIPT
+                      value: |
+                        for f in *; do echo "$f"; done
+              - apiVersion: skls.dev/v1
+                kind: FunctionApp
+                metadata: {name: b}
+                spec: {image: alpine, args: *args, suspend: {until: 2026-01-31T12:00:00Z}}
+            ---
+            # nothing
+            ---
+            ...
             """
-            apiVersion: skls.dev/v2
-            kind: FunctionApp
-            metadata:
-              name: -bad
-            spec:
-              image: Upper
-              args: [sleep, 5]
-              invocations: -1
-              imagee: alpine
-              run:
-                timeoutSeconds: soon
-            """)
+        let manifests = try Manifest.parse(yaml: text)
+        #expect(manifests.map(\.name.text) == ["a", "b"])
         #expect(
-            found
-                == [
-                    "m.yaml:1:13: apiVersion: must be skls.dev/v1, not \"skls.dev/v2\"",
-                    "m.yaml:4:9: metadata.name: \"-bad\" is no name: 1 to 255 of a-z A-Z 0-9 _ . - beginning with a letter or digit",
-                    "m.yaml:9:3: spec: unknown key \"imagee\"; allowed: adoption, args, azure, command, deletionPolicy, drift, env, "
-                        + "hosting, image, invocations, replacement, run, stdin, stop, suspend, user, workingDir",
-                    "m.yaml:6:10: spec.image: \"Upper\": invalid reference format: repository name (library/Upper) must be lowercase",
-                    "m.yaml:7:17: spec.args[1]: must be a string, not the number 5; put it in quotes",
-                    "m.yaml:8:16: spec.invocations: must be from 0 to 1000000, not -1",
-                    "m.yaml:11:21: spec.run.timeoutSeconds: must be a whole number, not a string",
-                ], "\(found.joined(separator: "\n"))")
+            manifests.map(\.spec.args) == [["echo", "a * b", "*x", "\"", "\\"], ["echo", "a * b", "*x", "\"", "\\"]])
+        #expect(manifests.first?.spec.env.first?.value == "for f in *; do echo \"$f\"; done\n")
+        #expect(manifests.last?.spec.suspend?.until == Instant(rfc3339: "2026-01-31T12:00:00Z"))
     }
 
-    @Test(arguments: [
-        ("a: [", "not YAML"), ("spec: 1", "is missing"), ("- a", "must be a mapping, not a list"),
-        ("apiVersion: skls.dev/v1\nkind: FunctionApp\nkind: FunctionApp", "key given twice"),
-        (
-            "apiVersion: skls.dev/v1\nkind: FunctionApp\nmetadata: {name: a}\nspec: {image: a, args: [sleep, 5]}",
-            "spec.args[1]: must be a string, not the number 5; put it in quotes"
-        ),
-        (
-            "apiVersion: skls.dev/v1\nkind: FunctionApp\nmetadata: {name: a}\nspec: {image: a}",
-            "command or args is needed"
-        ),
-        (
-            "apiVersion: skls.dev/v1\nkind: FunctionApp\nmetadata: {name: a}\nspec: {image: a, args: [b], env: [{name: A}]}",
-            "spec.env[0].value: is missing"
-        ),
-        (
-            "apiVersion: skls.dev/v1\nkind: FunctionApp\nmetadata: {name: a}\nspec: {image: a, args: [b], workingDir: x}",
-            "is not absolute"
-        ),
-        (
-            "apiVersion: skls.dev/v1\nkind: FunctionApp\nmetadata: {name: a}\nspec: {image: a, args: [b], azure: {tags: {SKLS-uid: x}}}",
-            "tags that begin with skls-"
-        ),
-    ])
-    func `a broken manifest says what is wrong`(yaml: String, expected: String) {
-        let found = faults(yaml)
-        #expect(found.contains { $0.contains(expected) }, "\(found)")
+    @Test func `a name may stand once in all files of an apply`() {
+        let text = "apiVersion: skls.dev/v1\nkind: FunctionApp\nmetadata: {name: a}\nspec: {image: a, args: [b]}\n"
+        let sources = ["x.yaml", "y.yaml"].map { ManifestSource(name: $0, bytes: Array(text.utf8)) }
+        let faults = #expect(throws: ManifestFaults.self) { try Manifest.parse(sources) }
+        #expect(
+            faults?.description
+                == "y.yaml:3:18: metadata.name: a is declared already, at x.yaml:3:18; each name may be declared once in an apply"
+        )
     }
 
-    @Test func `an alias bomb is refused`() {
-        var text = "a: &a [x,x,x,x,x,x,x,x,x,x]\n"
-        var last = "a"
-        for name in ["b", "c", "d", "e", "f"] {
-            text +=
-                "\(name): &\(name) [*\(last),*\(last),*\(last),*\(last),*\(last),*\(last),*\(last),*\(last),*\(last),*\(last)]\n"
-            last = name
+    @Test func `a file that is too large is refused unread`() {
+        let bytes = [UInt8](repeating: UInt8(ascii: "#"), count: Manifest.maximumBytes + 1)
+        let faults = #expect(throws: ManifestFaults.self) {
+            try Manifest.parse([ManifestSource(name: "big.yaml", bytes: bytes)])
         }
-        #expect(faults(text).contains { $0.contains("more than 100000 values") })
+        #expect(faults?.description == "big.yaml: is 3145729 bytes long; at most 3145728 are allowed")
+    }
+
+    @Test func `a file of nothing but flow brackets or asterisks is refused and does no harm`() {
+        for text in [
+            String(repeating: "[", count: 1 << 20), String(repeating: "* ", count: 1 << 20),
+            "\"" + String(repeating: "x", count: 1 << 20),
+        ] {
+            #expect(throws: ManifestFaults.self) { try Manifest.parse(yaml: text) }
+            #expect(throws: ManifestFaults.self) { try Manifest.parse(json: Data(text.utf8)) }
+        }
+    }
+
+    @Test(arguments: ["hello.yaml", "environment.yaml"])
+    func `the examples are read`(name: String) throws {
+        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent()
+        let text = try String(contentsOf: root.appendingPathComponent("manifests/" + name), encoding: .utf8)
+        #expect(try Manifest.parse(yaml: text).count == 1)
     }
 
     @Test func `a JSON body is read like a manifest`() throws {

@@ -4,7 +4,7 @@ import Foundation
 /// that say something.
 func check(_ bytes: [UInt8]) {
     do throws(ManifestFaults) {
-        _ = try Manifest.parse(yaml: String(decoding: bytes, as: UTF8.self))
+        _ = try Manifest.parse([ManifestSource(name: nil, bytes: bytes)])
     } catch {
         precondition(!error.faults.isEmpty, "refused without a reason")
     }

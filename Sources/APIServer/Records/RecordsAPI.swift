@@ -168,19 +168,9 @@ struct RecordsAPI: Sendable {
     private func manifest(_ exchange: Exchange) async throws -> Manifest {
         let body = try await exchange.body(upTo: Manifest.maximumBytes)
         let type = exchange.request.headers[.contentType] ?? ""
-        guard !type.hasPrefix("application/json") else {
-            do throws(JSONError) {
-                _ = try JSON.parse(body, depth: exchange.limits.jsonDepth)
-            } catch {
-                throw RecordsError(.badRequest, DockerError(error).message)
-            }
-            return try Manifest.parse(json: Data(buffer: body))
-        }
-        let manifests = try Manifest.parse(yaml: String(buffer: body))
-        guard let manifest = manifests.first, manifests.count == 1 else {
-            throw RecordsError(.invalid, "the body must hold exactly one document, not \(manifests.count)")
-        }
-        return manifest
+        return try Manifest.one(
+            of: ManifestSource(
+                name: nil, bytes: Array(body.readableBytesView), isJSON: type.hasPrefix("application/json")))
     }
 
     /// Marks the record; the controller does the rest, and `watch` tells when it is gone.

@@ -8,6 +8,7 @@ import NIOConcurrencyHelpers
 package struct CallPerformer: Sendable {
     private let sites: any SitesAPI
     private let writer: SiteWriter
+    private let reader: SiteReader
     private let agents: any AgentAPI
     private let directory: AgentDirectory
     private let output: OutputStore
@@ -22,7 +23,9 @@ package struct CallPerformer: Sendable {
         clock: @escaping @Sendable () -> Moment
     ) {
         self.sites = sites
-        writer = SiteWriter(sites: sites, plans: PlanDirectory(sites: sites) { clock().steady })
+        let plans = PlanDirectory(sites: sites) { clock().steady }
+        writer = SiteWriter(sites: sites, plans: plans)
+        reader = SiteReader(sites: sites, plans: plans)
         self.agents = agents
         self.directory = directory
         self.output = output
@@ -46,6 +49,10 @@ package struct CallPerformer: Sendable {
                 .siteRead(
                     try await sites.getSite(try SiteName(checking: name), correlationID: correlationID).map(
                         ObservedSite.init))
+            }
+        case .readDetails(let design, let since):
+            return await azure { () async throws(AzureError) in
+                try await reader.read(design, writerSince: since, correlationID: correlationID)
             }
         case .deleteSite(let name):
             return await azure { () async throws(AzureError) in

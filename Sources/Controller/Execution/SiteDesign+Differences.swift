@@ -29,6 +29,8 @@ extension SiteDesign {
         compareTags(details.site, compare)
         compareSettings(on: ground, details.appSettings, compare)
         compareMounts(details.mounts, compare)
+        // The switch alone: what else keeps a site from running, such as a quota, is not undone by switching it on.
+        if details.site.isStopped { compare("state", "Running", details.site.state) }
         return found
     }
 

@@ -44,6 +44,9 @@ struct SiteWriter: Sendable {
         } catch {
             return .failed(.init(kind: .terminal(reason: error.reason), message: error.description))
         }
+        // First, as Azure may be busy with the write for a while; a site that was switched off is idle, so that the
+        // container is made but once. Harmless if the write then fails.
+        if let existing, existing.site.isStopped { try await sites.startSite(name, correlationID: correlationID) }
         let outcome: PutOutcome
         do throws(AzureError) {
             outcome = try await sites.putSite(name, request, correlationID: correlationID)

@@ -101,7 +101,8 @@ package enum RunObservation: Hashable, Sendable {
 
 /// Calls of one record that may be in flight; at most one of each kind.
 package enum CallKind: String, Hashable, Sendable, CaseIterable, Comparable {
-    case putSite, followOperation, readSite, deleteSite, readContainerLog, greetAgent, postRun, followRun, stopRun
+    case putSite, followOperation, readSite, readDetails, deleteSite, readContainerLog, greetAgent, postRun, followRun,
+        stopRun
 
     package static func < (left: CallKind, right: CallKind) -> Bool { left.rawValue < right.rawValue }
 

@@ -25,6 +25,10 @@ package struct PlanInput: Hashable, Sendable {
     package var isSurelyUnwritten: Bool
     /// The run that a stop was sent for, and how: not sent twice.
     package var sentStop: StopRequest?
+    /// How the site differed from its design when it was read in full last.
+    package var details: DetailsObservation? = nil
+    /// When the site is to be read in full even if nobody seems to have changed it.
+    package var detailsDue: Instant? = nil
     /// The store is behind its sites: nothing is written to Azure.
     package var freeze: Freeze?
 
@@ -95,6 +99,8 @@ package enum Action: Hashable, Sendable {
     /// Asks the agent again for an attempt that is open: safe, since the same life of the container runs a token once.
     case postRun(token: String)
     case readSite
+    /// Reads the site in full, and who changed it since then if it differs.
+    case readDetails(writerSince: Instant?)
     case greetAgent
     case readContainerLog
     case followRun(token: String)
@@ -110,6 +116,7 @@ package enum Action: Hashable, Sendable {
         case .followOperation: .followOperation
         case .openAttempt, .postRun: .postRun
         case .readSite: .readSite
+        case .readDetails: .readDetails
         case .greetAgent: .greetAgent
         case .readContainerLog: .readContainerLog
         case .followRun: .followRun

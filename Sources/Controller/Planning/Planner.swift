@@ -8,14 +8,17 @@ package func plan(_ input: PlanInput) -> Plan {
     let facts = Facts(input: input)
     for rule in rules {
         guard let decision = rule.decide(facts) else { continue }
-        return Plan(
-            rule: rule.name, reason: decision.reason, actions: decision.actions,
-            status: status(facts, after: decision, by: rule.name), nextLook: decision.nextLook)
+        return made(decision, by: rule.name, facts)
     }
-    let steady = Decision(reason: "nothing to do", nextLook: .onChange)
+    return made(Decision(reason: "nothing to do", nextLook: .onChange), by: .steady, facts)
+}
+
+private func made(_ decision: Decision, by rule: RuleName, _ facts: Facts) -> Plan {
+    // The status does not tell when details are read beside what was decided: it would change daily for nothing.
+    let whole = decision.alsoReadingDetails(facts)
     return Plan(
-        rule: .steady, reason: steady.reason, actions: [], status: status(facts, after: steady, by: .steady),
-        nextLook: steady.nextLook)
+        rule: rule, reason: decision.reason, actions: whole.actions, status: status(facts, after: decision, by: rule),
+        nextLook: whole.nextLook)
 }
 
 /// Bounds and periods of the planner.

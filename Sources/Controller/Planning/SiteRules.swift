@@ -88,12 +88,6 @@ func absent(_ facts: Facts) -> Decision? {
     return .call(.putSite, facts, reason: "creating the site")
 }
 
-/// The site is not as declared. Not while an attempt is open: Azure would restart the container.
-func drift(_ facts: Facts) -> Decision? {
-    guard let site = facts.ownSite, site.designHash != facts.input.identity.designHash else { return nil }
-    return .call(.putSite, facts, reason: "the site differs from the record; writing it")
-}
-
 /// The container cannot start. A run that waits for it has failed; the site is looked at again now and then.
 func startFailed(_ facts: Facts) -> Decision? {
     guard facts.needsAgent, let notReady = facts.notReady else { return nil }

@@ -5,12 +5,8 @@ func status(_ facts: Facts, after decision: Decision, by rule: RuleName) -> Func
     let attempts = projected(facts, decision)
     var status = facts.record.status
     status.observedGeneration = max(status.observedGeneration, facts.record.metadata.generation)
-    if let site = facts.ownSite {
-        let isJustWritten = decision.actions.contains(.settleIntent)
-        status.site = SiteStatus(
-            name: site.name, resourceID: site.resourceID, hostName: site.hostName,
-            lastModified: isJustWritten ? site.lastModified : status.site?.lastModified ?? site.lastModified)
-    }
+    status.site = siteStatus(facts, decision)
+    status.driftHistory = driftHistory(facts, decision)
     status.runs = runs(of: attempts)
     let moment = Moment(wall: facts.input.wall, steady: facts.now)
     let at: Instant? = if case .at(let instant) = decision.nextLook { moment.wall(at: instant) } else { nil }
@@ -18,13 +14,14 @@ func status(_ facts: Facts, after decision: Decision, by rule: RuleName) -> Func
     let findings =
         [provisioned(facts, decision), ready(facts, decision)].compactMap(\.self)
         + runFindings(facts, attempts: attempts)
-        + [drifted(facts, status.site), stalled(decision)].compactMap(\.self)
+        + [drifted(facts, decision, status.driftHistory), stalled(facts, decision, status.driftHistory)]
+        .compactMap(\.self)
     for finding in findings { status.set(finding, at: facts.input.wall) }
     return status
 }
 
 /// A condition before it is known when it became so.
-private struct Finding {
+struct Finding {
     let type: ConditionType
     let status: ConditionStatus
     let reason: String
@@ -88,26 +85,9 @@ private func ready(_ facts: Facts, _ decision: Decision) -> Finding? {
     }
 }
 
-/// Lists show tags and the time of change only: when that moved since our last write, something may differ that they do
-/// not show.
-private func drifted(_ facts: Facts, _ known: SiteStatus?) -> Finding? {
-    guard let site = facts.ownSite else { return nil }
-    guard site.designHash == facts.input.identity.designHash else {
-        return Finding(type: .drifted, status: .true, reason: "DesignHashDiffers")
-    }
-    if !facts.hasUnsettledCreate, let observed = site.lastModified, let written = known?.lastModified,
-        observed != written
-    {
-        return Finding(
-            type: .drifted, status: .unknown, reason: "ModifiedOutside",
-            message: "somebody has changed the site since it was written; what they changed was not read")
-    }
-    return Finding(type: .drifted, status: .false, reason: "AsDeclared")
-}
-
-private func stalled(_ decision: Decision) -> Finding? {
+private func stalled(_ facts: Facts, _ decision: Decision, _ history: [DriftFinding]) -> Finding? {
     decision.stalledReason.map { Finding(type: .stalled, status: .true, reason: $0, message: decision.reason) }
-        ?? Finding(type: .stalled, status: .false, reason: "MakingProgress")
+        ?? repairsStalled(facts, history) ?? Finding(type: .stalled, status: .false, reason: "MakingProgress")
 }
 
 // MARK: runs
@@ -153,7 +133,7 @@ func projected(_ facts: Facts, _ decision: Decision) -> [Attempt] {
             }
         case .openAttempt, .failRun, .settleIntent, .setOperation, .removeFinalizer, .markDeleted, .forget, .putSite,
             .followOperation, .deleteSite, .postRun,
-            .readSite, .greetAgent, .readContainerLog, .followRun, .stopRun:
+            .readSite, .readDetails, .greetAgent, .readContainerLog, .followRun, .stopRun:
             continue
         }
     }

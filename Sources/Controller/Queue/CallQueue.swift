@@ -52,7 +52,7 @@ struct CallQueue {
 extension CallKind {
     var isToAzure: Bool {
         switch self {
-        case .putSite, .followOperation, .readSite, .deleteSite, .readContainerLog: true
+        case .putSite, .followOperation, .readSite, .readDetails, .deleteSite, .readContainerLog: true
         case .greetAgent, .postRun, .followRun, .stopRun: false
         }
     }

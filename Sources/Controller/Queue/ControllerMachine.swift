@@ -114,14 +114,17 @@ package struct ControllerMachine {
             return
         }
         state.memory.notice(stored, designer: designer)
-        let input = state.memory.input(stored, now: now, isListPending: isListPending, freeze: freeze)
+        var input = state.memory.input(stored, now: now, isListPending: isListPending, freeze: freeze)
+        state.memory.drift.complete(&input, siteCount: keys.count)
         let plan = plan(input)
         decisions[plan.rule, default: 0] += 1
         let steps = PlanSteps(plan, stored: stored, site: input.site, designer: designer, epoch: epoch, now: now.wall)
+        let planned = state.nextLook
         state.nextLook = nil
         if case .at(let instant) = plan.nextLook {
             state.nextLook = instant
-            timers.insert(Timer(at: instant, uid: uid))
+            // A timer for the same instant is there already, unless it has fired.
+            if instant != planned || instant <= now.steady { timers.insert(Timer(at: instant, uid: uid)) }
         }
         state.log = LogFacts(generation: stored.record.metadata.generation, rule: plan.rule, reason: plan.reason)
         if let transaction = steps.transaction {

@@ -53,6 +53,8 @@ package enum Call: Hashable, Sendable {
     case putSite(SiteDesign, isUpdate: Bool)
     case followOperation(String)
     case readSite(name: String)
+    /// Reads the site in full and compares; `writerSince`: also who changed it after that, if it differs.
+    case readDetails(SiteDesign, writerSince: Instant?)
     case deleteSite(name: String)
     case readContainerLog(name: String)
     case greetAgent(AgentAddress)
@@ -65,6 +67,7 @@ package enum Call: Hashable, Sendable {
         case .putSite: .putSite
         case .followOperation: .followOperation
         case .readSite: .readSite
+        case .readDetails: .readDetails
         case .deleteSite: .deleteSite
         case .readContainerLog: .readContainerLog
         case .greetAgent: .greetAgent
@@ -104,6 +107,7 @@ package enum CallResult: Hashable, Sendable {
     case operationEnded
     case operationFailed(Failure)
     case siteRead(ObservedSite?)
+    case detailsRead(SiteReading?)
     case siteDeleted
     /// There was nothing to delete.
     case siteWasAbsent

@@ -22,13 +22,15 @@ struct KeyMemory {
     /// When a write of the site was answered last: a list that began before says nothing about it.
     private var lastWriteAt: Instant?
     private var lastPutSucceededAt: Instant?
-    /// Design hash that the newest PUT carried: what a read that is not stale has to show.
-    private var lastPutHash: String?
+    /// Writer tag that the newest PUT carried: what a read that is not stale has to show. The design's hash would not do,
+    /// since a repair carries the one that is there.
+    private var lastPutWriter: String?
     /// See ``PlanInput/isSurelyUnwritten``; `nil` before the first load. Not known of writes of an earlier life.
     private var isSurelyUnwritten: Bool?
     /// Posts of the open attempt that were sent in this process, and whether an earlier process may have sent one.
     private var postsSent = 0
     private var mayHaveBeenPostedBefore = false
+    var drift = DriftMemory()
 
     /// How long reads may show a site as it was before a write, or not at all (go-azure-sdk repeats reads that lag behind a create for up to 30 s).
     static let readLag: Duration = .seconds(60)
@@ -64,8 +66,9 @@ struct KeyMemory {
         inFlight[call.kind] = id
         begunAt[call.kind] = now
         if case .stopRun(_, _, _, let stop) = call { stopBeingSent = stop }
+        if case .readDetails = call { drift.begins(at: now) }
         if case .putSite(let design, _) = call {
-            lastPutHash = design.tags[SiteTag.designHash]
+            lastPutWriter = design.tags[SiteTag.writer]
             operation = nil
             failures[.followOperation] = nil
         }
@@ -103,6 +106,8 @@ struct KeyMemory {
             failedOperations += 1
         case .siteRead(let observed):
             if !isOutdated { read(observed, now, &generator) }
+        case .detailsRead(let reading):
+            if !isOutdated { readInFull(reading, now, &generator) }
         case .siteDeleted:
             failures[kind] = nil
             lastPutSucceededAt = nil
@@ -141,6 +146,7 @@ struct KeyMemory {
         case .failed(let failure):
             fail(kind, failure, now, &generator)
             if kind.changesSite { wrote(now) }
+            if kind == .readDetails { drift.failed(failure) }
         }
     }
 
@@ -186,13 +192,14 @@ struct KeyMemory {
         site = .unknown
         agent = .unknown
         lastWriteAt = now
+        drift.forgetDetails()
     }
 
     private mutating func read(_ observed: ObservedSite?, _ now: Instant, _ generator: inout some RandomNumberGenerator)
     {
         let mayBeStale = lastPutSucceededAt.map { now - $0 < KeyMemory.readLag } ?? false
         if let observed {
-            if mayBeStale, observed.designHash != lastPutHash {
+            if mayBeStale, observed.writer != lastPutWriter {
                 // Written again and again the site would never come to rest.
                 return fail(
                     .readSite, .init(kind: .transient, message: "Azure still shows the site as it was"), now, &generator
@@ -200,7 +207,7 @@ struct KeyMemory {
             }
             failures[.readSite] = nil
             // However the write ended for us, it is there.
-            if observed.designHash == lastPutHash { failures[.putSite] = nil }
+            if observed.writer == lastPutWriter { failures[.putSite] = nil }
             site = .present(observed, asOf: now)
         } else if mayBeStale {
             fail(
@@ -210,6 +217,20 @@ struct KeyMemory {
             site = .absent(asOf: now)
             agent = .unknown
         }
+    }
+
+    /// A difference that Azure shows right after a write may be that write on its way.
+    private mutating func readInFull(
+        _ reading: SiteReading?, _ now: Instant, _ generator: inout some RandomNumberGenerator
+    ) {
+        let mayBeStale = lastPutSucceededAt.map { now - $0 < KeyMemory.readLag } ?? false
+        if mayBeStale, let reading, !reading.differences.isEmpty {
+            let message = "Azure may still show the site as it was"
+            return fail(.readDetails, .init(kind: .transient, message: message), now, &generator)
+        }
+        failures[.readDetails] = nil
+        read(reading?.site, now, &generator)
+        if let reading { drift.learn(reading, at: now) }
     }
 
     private mutating func isRunning(_ operation: String, _ wait: Duration, _ now: Instant) {

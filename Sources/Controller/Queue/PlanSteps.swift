@@ -78,7 +78,8 @@ struct PlanSteps: Equatable {
             let attempt = attempt(uid, run: run, number: number, bootID: bootID, designer, now)
             openedToken = attempt.token
             return [.openAttempt(attempt)]
-        case .postRun, .followOperation, .readSite, .greetAgent, .readContainerLog, .followRun, .stopRun: return []
+        case .postRun, .followOperation, .readSite, .readDetails, .greetAgent, .readContainerLog, .followRun, .stopRun:
+            return []
         }
     }
 
@@ -112,6 +113,7 @@ struct PlanSteps: Equatable {
         case .followOperation(let operation): return .followOperation(operation)
         case .deleteSite: return .deleteSite(name: name)
         case .readSite: return .readSite(name: name)
+        case .readDetails(let since): return .readDetails(designer.design(of: record), writerSince: since)
         case .readContainerLog: return .readContainerLog(name: name)
         case .greetAgent: return address.map { .greetAgent($0) }
         case .openAttempt(let run, let number, let bootID):

@@ -1,5 +1,4 @@
 package import Foundation
-import Yams
 
 /// What a user declares: a record without its server-side parts.
 package struct Manifest: Hashable, Sendable {
@@ -22,115 +21,100 @@ package struct Manifest: Hashable, Sendable {
     }
 }
 
-/// One thing wrong with a manifest. Prints as `file:line:column: field: what is wrong`.
-package struct ManifestFault: Error, Hashable, Sendable, CustomStringConvertible {
-    /// File name, or `nil` for a request's body.
-    package var source: String?
-    /// From 1.
-    package var line: Int?
-    package var column: Int?
-    /// Dotted path of the field, such as `spec.env[2].name`; empty for the document.
-    package var field: String
-    package var message: String
+/// A text that holds manifests.
+package struct ManifestSource: Sendable {
+    /// Stands in front of its faults; `nil` for a request's body.
+    package let name: String?
+    package let bytes: [UInt8]
+    package let isJSON: Bool
 
-    package init(source: String? = nil, line: Int? = nil, column: Int? = nil, field: String = "", message: String) {
-        self.source = source
-        self.line = line
-        self.column = column
-        self.field = field
-        self.message = message
+    package init(name: String?, bytes: [UInt8], isJSON: Bool = false) {
+        self.name = name
+        self.bytes = bytes
+        self.isJSON = isJSON
     }
-
-    package var description: String {
-        var place = source.map { $0 + ":" } ?? ""
-        if let line { place += "\(line):\(column ?? 1):" }
-        return [place, field.isEmpty ? "" : field + ":", message].filter { !$0.isEmpty }.joined(separator: " ")
-    }
-}
-
-/// All that is wrong, in the order of the text.
-package struct ManifestFaults: Error, Hashable, Sendable, CustomStringConvertible {
-    package let faults: [ManifestFault]
-    package var description: String { faults.map(\.description).joined(separator: "\n") }
 }
 
 extension Manifest {
     /// Bound of one file or body, in bytes (the Kubernetes API server's is 3 MiB, too).
     package static let maximumBytes = 3 << 20
 
-    /// Reads a YAML text of one or more documents (`---`); empty documents are skipped. Throws every fault that it finds.
-    package static func parse(yaml text: String, source: String? = nil) throws(ManifestFaults) -> [Manifest] {
-        guard text.utf8.count <= maximumBytes else {
-            throw ManifestFaults(faults: [ManifestFault(source: source, message: "larger than \(maximumBytes) bytes")])
-        }
+    /// Reads all texts, which are meant to be applied together: no name may stand in them twice. Empty documents are passed over; a list of
+    /// records counts as its records. Throws every fault of every text.
+    package static func parse(_ sources: [ManifestSource]) throws(ManifestFaults) -> [Manifest] {
         var faults: [ManifestFault] = []
         var manifests: [Manifest] = []
-        for node in composed(text, source: source, faults: &faults) {
-            var budget = DocumentNode.maximumNodes
+        var names: [RecordName: DeclaredName] = [:]
+        for source in sources {
+            var decoder = ManifestDecoder(source: source.name)
             do throws(ManifestFault) {
-                let document = try DocumentNode(yaml: node, budget: &budget)
-                if case .null = document.content { continue }
-                var decoder = ManifestDecoder(source: source)
-                let manifest = decoder.manifest(document)
-                faults += decoder.faults
-                if let manifest, decoder.faults.isEmpty { manifests.append(manifest) }
+                manifests += decoder.manifests(in: try documents(of: source, decoder: &decoder))
             } catch {
-                var fault = error
-                fault.source = source
-                faults.append(fault)
+                decoder.note(error)
             }
-        }
-        let repeated = Dictionary(grouping: manifests, by: \.name).filter { $0.value.count > 1 }.keys.sorted()
-        faults += repeated.map {
-            ManifestFault(source: source, field: "metadata.name", message: "\($0) is declared twice")
+            for name in decoder.names {
+                if let first = names[name.name] {
+                    decoder.note(name.repeating(first, in: source.name))
+                } else {
+                    names[name.name] = name
+                }
+            }
+            faults += ManifestFaults.ordered(decoder.faults, source: source.name)
         }
         guard faults.isEmpty else { throw ManifestFaults(faults: faults) }
         return manifests
     }
 
-    /// Reads one record from a JSON body.
+    /// Reads a YAML text of one or more documents (`---`). Throws every fault.
+    package static func parse(yaml text: String, source: String? = nil) throws(ManifestFaults) -> [Manifest] {
+        try parse([ManifestSource(name: source, bytes: Array(text.utf8))])
+    }
+
+    /// Reads one record from a JSON body. Throws every fault.
     package static func parse(json data: Data) throws(ManifestFaults) -> Manifest {
-        let tree: JSONTree
-        do {
-            tree = try JSONDecoder().decode(JSONTree.self, from: data)
-        } catch {
-            throw ManifestFaults(faults: [ManifestFault(message: "the body is not JSON")])
-        }
-        var decoder = ManifestDecoder(source: nil)
-        guard let manifest = decoder.manifest(DocumentNode(json: tree)), decoder.faults.isEmpty else {
-            throw ManifestFaults(faults: decoder.faults)
+        try one(of: ManifestSource(name: nil, bytes: Array(data), isJSON: true))
+    }
+
+    /// Reads a body that must hold exactly one record. Throws every fault.
+    package static func one(of source: ManifestSource) throws(ManifestFaults) -> Manifest {
+        let manifests = try parse([source])
+        guard let manifest = manifests.first, manifests.count == 1 else {
+            throw ManifestFaults(faults: [
+                ManifestFault(
+                    source: source.name, message: "holds \(manifests.count) records; exactly one is allowed here")
+            ])
         }
         return manifest
     }
 
-    /// The documents up to the first one that is not YAML.
-    private static func composed(_ text: String, source: String?, faults: inout [ManifestFault]) -> [Node] {
-        var nodes: [Node] = []
-        do {
-            let parser = try Parser(yaml: text)
-            while let node = try parser.nextRoot() { nodes.append(node) }
-        } catch let error as YamlError {
-            faults.append(ManifestFault(yamlError: error, source: source))
-        } catch {
-            faults.append(ManifestFault(source: source, message: "not YAML: \(error)"))
+    private static func documents(
+        of source: ManifestSource, decoder: inout ManifestDecoder
+    ) throws(ManifestFault) -> [DocumentNode] {
+        let text = try ManifestText(source.bytes, source: source.name)
+        if source.isJSON { return [try JSONReader.read(text, source: source.name)] }
+        var documents: [DocumentNode] = []
+        for document in text.documents {
+            var reader = YAMLReader(document, source: source.name)
+            reader.read()
+            documents += reader.documents
+            for fault in reader.faults { decoder.note(fault) }
         }
-        return nodes
+        return documents
     }
 }
 
-extension ManifestFault {
-    fileprivate init(yamlError: YamlError, source: String?) {
-        switch yamlError {
-        case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _),
-            .composer(_, let problem, let mark, _):
-            self.init(source: source, line: mark.line, column: mark.column, message: "not YAML: \(problem)")
-        case .duplicatedKeysInMapping(let duplicates, let context):
-            let keys = duplicates.map { "\($0)" }.sorted().joined(separator: ", ")
-            self.init(
-                source: source, line: context.mark.line, column: context.mark.column,
-                message: "key given twice: \(keys)")
-        default:
-            self.init(source: source, message: "not YAML: \(yamlError)")
-        }
+/// Where a record's name stands.
+struct DeclaredName {
+    let name: RecordName
+    let field: String
+    let source: String?
+    let line: Int
+    let column: Int
+
+    func repeating(_ first: DeclaredName, in source: String?) -> ManifestFault {
+        let place = (first.source == source ? "" : (first.source ?? "") + ":") + "\(first.line):\(first.column)"
+        return ManifestFault(
+            source: source, line: line, column: column, field: field,
+            message: "\(name) is declared already, at \(place); each name may be declared once in an apply")
     }
 }

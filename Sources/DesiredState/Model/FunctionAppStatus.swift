@@ -83,15 +83,23 @@ package struct SiteStatus: Hashable, Sendable, Codable {
     package var name: String
     package var resourceID: String
     package var hostName: String
-    /// Azure's time of change as it was right after our own last write, in Azure's words; another one now means that
-    /// somebody else wrote. `nil` where Azure told none.
+    /// Azure's time of change when the site was known last, in Azure's words: right after our own last write, or when its
+    /// details were read since. Another one now means that somebody wrote. `nil` where Azure told none.
     package var lastModified: String?
+    /// The tags with the design's hash and the writer, as our last write left them. `nil` = written by an older release.
+    package var designHash: String?
+    package var writer: String?
 
-    package init(name: String, resourceID: String, hostName: String, lastModified: String? = nil) {
+    package init(
+        name: String, resourceID: String, hostName: String, lastModified: String? = nil, designHash: String? = nil,
+        writer: String? = nil
+    ) {
         self.name = name
         self.resourceID = resourceID
         self.hostName = hostName
         self.lastModified = lastModified
+        self.designHash = designHash
+        self.writer = writer
     }
 }
 
@@ -137,8 +145,16 @@ package struct DriftFinding: Hashable, Sendable, Codable {
         case repaired = "Repaired"
         /// The record's policy is to tell only.
         case reported = "Reported"
-        /// Repairs have stopped for a while: another writer undoes them again and again.
+        /// Repairs have stopped for a while: they do not last.
         case suspended = "Suspended"
+    }
+
+    /// Why repairs do not last.
+    package enum Cause: String, Hashable, Sendable, Codable {
+        /// Another writer undoes them again and again.
+        case driftFight = "DriftFight"
+        /// Nobody wrote since: Azure itself does not keep what is written.
+        case notConverging = "NotConverging"
     }
 
     package var foundAt: Instant
@@ -147,12 +163,21 @@ package struct DriftFinding: Hashable, Sendable, Codable {
     /// Who wrote the site last, as far as Azure tells: a tag's writer or the name in the activity; `nil` = not known.
     package var writer: String?
     package var answer: Answer
+    /// Of `suspended` only.
+    package var cause: Cause?
+    /// The record's when it was found. A new one lets repairs begin anew.
+    package var generation: Int64?
 
-    package init(foundAt: Instant, fields: [String], writer: String? = nil, answer: Answer) {
+    package init(
+        foundAt: Instant, fields: [String], writer: String? = nil, answer: Answer, cause: Cause? = nil,
+        generation: Int64? = nil
+    ) {
         self.foundAt = foundAt
         self.fields = fields
         self.writer = writer
         self.answer = answer
+        self.cause = cause
+        self.generation = generation
     }
 }
 

@@ -59,7 +59,7 @@ package final class ChangeHub: Sendable {
         return stream
     }
 
-    func publish(_ uids: [UID], origin: Transaction.Origin) {
+    package func publish(_ uids: [UID], origin: Transaction.Origin) {
         guard !uids.isEmpty else { return }
         state.withLockedValue { state in
             for uid in uids {

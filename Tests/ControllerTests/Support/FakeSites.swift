@@ -71,8 +71,17 @@ final class FakeSites: SitesAPI {
         asked("settings").details?.appSettings ?? [:]
     }
 
-    func siteDetails(_ name: SiteName, correlationID: CorrelationID) async throws(AzureError) -> SiteDetails? {
+    func siteDetails(
+        _ name: SiteName, includingMounts: Bool, correlationID: CorrelationID
+    ) async throws(AzureError) -> SiteDetails? {
         asked("details").details
+    }
+
+    func startSite(_ name: SiteName, correlationID: CorrelationID) async throws(AzureError) {
+        change {
+            $0.calls.append("start")
+            $0.details?.site.state = "Running"
+        }
     }
 
     func getPlan(_ id: ResourceID, correlationID: CorrelationID) async throws(AzureError) -> AppServicePlan? {

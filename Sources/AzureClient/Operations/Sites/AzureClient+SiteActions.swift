@@ -1,7 +1,7 @@
 import NIOCore
 import NIOHTTP1
 
-/// Calls on sites that the controller does not make: for tools, and for what comes after it.
+/// Calls on sites beside creating and deleting them; most are for tools and not for the controller.
 extension AzureClient {
     /// Changes some fields of a site. One write.
     package func patchSite(
@@ -23,7 +23,6 @@ extension AzureClient {
             keeping: \.withoutProperties)
     }
 
-    /// Sets the switch to `Running`; a site that runs stays as it is. One write.
     package func startSite(_ name: SiteName, correlationID: CorrelationID) async throws(AzureError) {
         try await act(.startSite, name, "/start", correlationID)
     }

@@ -55,14 +55,14 @@ extension AzureClient {
     }
 
     package func siteDetails(
-        _ name: SiteName, correlationID: CorrelationID
+        _ name: SiteName, includingMounts: Bool = true, correlationID: CorrelationID
     ) async throws(AzureError) -> SiteDetails? {
         do throws(AzureError) {
             guard let site = try await getSite(name, correlationID: correlationID) else { return nil }
             return SiteDetails(
                 site: site, appSettings: try await listAppSettings(name, correlationID: correlationID),
                 config: try await webConfig(name, correlationID: correlationID),
-                mounts: try await listMounts(name, correlationID: correlationID))
+                mounts: includingMounts ? try await listMounts(name, correlationID: correlationID) : [:])
         } catch {
             // It went away between the calls.
             if error.code == .notFound { return nil }

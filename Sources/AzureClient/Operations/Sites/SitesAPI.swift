@@ -36,8 +36,14 @@ package protocol SitesAPI: Sendable {
     /// - Throws: `notFound` if there is no such site.
     func listAppSettings(_ name: SiteName, correlationID: CorrelationID) async throws(AzureError) -> [String: Secret]
 
-    /// All that can be read of a site, nil if it does not exist. Four calls, one of which is a write of the quota.
-    func siteDetails(_ name: SiteName, correlationID: CorrelationID) async throws(AzureError) -> SiteDetails?
+    /// All that can be read of a site, nil if it does not exist. Two reads, and a POST, which counts as a write, for the
+    /// settings and another one for the mounts.
+    func siteDetails(
+        _ name: SiteName, includingMounts: Bool, correlationID: CorrelationID
+    ) async throws(AzureError) -> SiteDetails?
+
+    /// Sets the switch to `Running`; a site that runs stays as it is. One write.
+    func startSite(_ name: SiteName, correlationID: CorrelationID) async throws(AzureError)
 
     /// The App Service plan, or nil if Azure says that this very plan does not exist. One read.
     func getPlan(_ id: ResourceID, correlationID: CorrelationID) async throws(AzureError) -> AppServicePlan?
