@@ -27,6 +27,10 @@ package struct Daemon: Sendable {
         let directory = try StateDirectory(path: configuration.stateDirectory)
         var generator = SystemRandomNumberGenerator()
         let store = try SQLiteStore(path: directory.databasePath, generator: &generator)
+        if configuration.startsFrozen {
+            let freeze = Freeze(since: DaemonCore.clock(), reason: "started with --frozen")
+            try await store.commit(Transaction(origin: .user, [.setFreeze(freeze)]))
+        }
         let output = try OutputStore(directory: FilePath(directory.outputsPath))
         let core = DaemonCore(
             store: store, output: output, socketPath: configuration.socketPath,

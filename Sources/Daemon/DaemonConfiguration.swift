@@ -9,6 +9,8 @@ package struct DaemonConfiguration: Sendable {
     /// Path of the unix socket.
     package var socketPath: String
     package var azure: AzureChoice
+    /// The store may be an older copy: nothing is written to Azure until `skls recover`.
+    package var startsFrozen = false
 
     package enum AzureChoice: Sendable {
         /// A simulator in this process; its state goes when the daemon goes.

@@ -85,6 +85,44 @@ struct RecoveryTests {
         await here.stop()
     }
 
+    @Test func `started frozen, an older copy of the store does not begin what has happened already`() async throws {
+        let here = try await Installation.start()
+        let manifest = """
+            apiVersion: skls.dev/v1
+            kind: FunctionApp
+            metadata: {name: once}
+            spec: {image: alpine, args: ["true"]}
+            """
+        // The copy is of the moment when the record is there and its run is not.
+        here.onDaemonLogLine { line in
+            if line.contains("committed"), line.contains("absent") { here.killDaemon() }
+        }
+        _ = try await here.skls("apply", "-f", "-", input: manifest)
+        await here.waitForDaemon()
+        here.onDaemonLogLine(nil)
+        try FileManager.default.copyItem(atPath: here.folder + "/state", toPath: here.folder + "/backup")
+        try await here.startDaemon()
+        let succeeded = try await here.skls("wait", "once", "--for=condition=Succeeded", "--timeout=60s")
+        #expect(succeeded.status == 0, "\(succeeded)")
+        await stop(here)
+        try FileManager.default.removeItem(atPath: here.folder + "/state")
+        try FileManager.default.moveItem(atPath: here.folder + "/backup", toPath: here.folder + "/state")
+
+        try await here.startDaemon("--frozen")
+        let plan = try await here.skls("recover", "--dry-run")
+        #expect(plan.output.contains("functionapp/once run 1 (not begun as far as the store knows)"), "\(plan)")
+        let recovered = try await here.skls("recover", "--yes")
+        #expect(
+            recovered.output == "recovered: 1 runs given up, 1 records suspended, 0 sites adopted\n", "\(recovered)")
+        // Whoever applies the manifest again lifts the pause, and still does not run it again.
+        #expect(try await here.skls("apply", "-f", "-", input: manifest).status == 0)
+        let failed = try await here.skls("wait", "once", "--for=condition=Failed", "--timeout=60s")
+        #expect(failed.status == 0, "\(failed)")
+        #expect(try await here.skls("wait", "once", "--for=condition=Ready", "--timeout=60s").status == 0)
+        #expect(try here.executions().count == 1)
+        await here.stop()
+    }
+
     private func stop(_ here: Installation) async {
         here.killDaemon()
         await here.waitForDaemon()

@@ -40,7 +40,8 @@ struct TestServer: Sendable {
         let (whenListening, listening) = AsyncStream.makeStream(of: Never.self)
         let server = APIServer(
             configuration: configuration, store: store, output: output, runInput: controller, images: images,
-            readiness: readiness, leaks: leaks, clock: { Instant.now }, logger: logger, onListening: { listening.finish() })
+            readiness: readiness, leaks: leaks, clock: { Instant.now }, logger: logger,
+            onListening: { listening.finish() })
         let services = ServiceGroup(services: [server], logger: logger)
         let (stopped, stopping) = AsyncStream.makeStream(of: Never.self)
         let it = TestServer(

@@ -77,12 +77,13 @@ final class Installation: Sendable {
     var host: String { "unix://\(folder)/skls.sock" }
 
     /// Returns when the daemon listens.
-    func startDaemon() async throws {
+    func startDaemon(_ options: String...) async throws {
         let (ready, continuation) = AsyncStream.makeStream(of: Void.self)
         let handler = lineHandler
         let process = try ChildProcess(
             Installation.binaries + "/skls",
-            ["serve", "--state", folder + "/state", "--host", host, "--log-level", "debug"], environment: azure
+            ["serve", "--state", folder + "/state", "--host", host, "--log-level", "debug"] + options,
+            environment: azure
         ) { line in
             if line.contains("listening") { continuation.yield() }
             handler.withLockedValue { $0 }?(line)
