@@ -18,6 +18,8 @@ struct Main: ParsableCommand {
         help: "One of \(Scenario.allCases.map(\.rawValue).joined(separator: ", ")); by default each seed takes its own."
     )
     var scenario: String?
+    @Option(help: "Ends after so many failed seeds.")
+    var failures = 5
     @Flag(help: "Prints every step.")
     var trace = false
     @Flag(help: "Fails if something was never exercised.")
@@ -30,6 +32,7 @@ struct Main: ParsableCommand {
         }
         var campaign = Campaign(scenario: chosen)
         campaign.printsTrace = trace
+        campaign.mostFailures = failures
         if let seconds {
             campaign.soak(seconds: seconds)
         } else {

@@ -16,6 +16,8 @@ package struct AzureClient: Sendable {
     let environment: AzureEnvironment
     let scope: AzureScope
     let limits: Limits
+    /// What the client keeps to; whoever hands it requests in good order can keep to the same.
+    package let rates: RequestRates
     private let transport: any Transport
     private let tokens: TokenCache
     private let gate: RequestGate
@@ -38,6 +40,7 @@ package struct AzureClient: Sendable {
         self.environment = environment
         self.scope = scope
         self.limits = limits
+        self.rates = rates
         self.transport = transport
         self.pacing = pacing
         gate = RequestGate(rates, resourceManager: environment.resourceManager)

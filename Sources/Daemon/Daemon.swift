@@ -160,7 +160,8 @@ struct DaemonCore: Sendable {
             store: store,
             performer: CallPerformer(
                 sites: connection.client, agents: agents, directory: directory, output: output, clock: clock.now),
-            output: output, designer: designer, seed: boot, sweeper: sweeper, clock: clock.now, logger: logger)
+            output: output, designer: designer, seed: boot, rates: CallRates(connection.client.rates),
+            budgets: { connection.client.budgets() }, sweeper: sweeper, clock: clock.now, logger: logger)
         let api = APIServer(
             configuration: APIServerConfiguration(socketPath: socketPath, version: sklsVersion), store: store,
             output: output, runInput: AgentRunInput(store: store, agents: agents, directory: directory),

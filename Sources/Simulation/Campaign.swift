@@ -25,17 +25,17 @@ package struct Campaign {
     }
 
     /// Failed seeds beyond this number are not looked for: they say the same.
-    private static let mostFailures = 5
+    package var mostFailures = 5
 
     package mutating func run(seeds: Range<UInt64>) {
-        for seed in seeds where failures.count < Self.mostFailures { run(seed) }
+        for seed in seeds where failures.count < mostFailures { run(seed) }
     }
 
     /// Fresh seeds until the time is over.
     package mutating func soak(seconds: Int) {
         let start = ContinuousClock.now
         var seed = UInt64.random(in: 0...UInt64.max / 2)
-        while ContinuousClock.now - start < .seconds(seconds), failures.count < Self.mostFailures {
+        while ContinuousClock.now - start < .seconds(seconds), failures.count < mostFailures {
             run(seed)
             seed += 1
         }

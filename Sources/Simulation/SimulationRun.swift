@@ -47,6 +47,8 @@ package final class SimulationRun: @unchecked Sendable {
         package let requests: Int
         package let commits: Int
         package let virtualSeconds: Int
+        /// Whether the anomaly found its place before the time of rest.
+        package var isHit = false
     }
 
     enum RequestFate { case normal, lostBefore, lostAfter, crashBefore, crashAfter }
@@ -63,6 +65,7 @@ package final class SimulationRun: @unchecked Sendable {
     var chaos = Chaos.calm
     private(set) var lives: [Life] = []
     var openWaiters = 0
+    var usersAtWork = 0
     /// Sites that somebody else has stopped.
     var stoppedByOthers: Set<String> = []
     private let outputDirectory: FilePath
@@ -71,6 +74,8 @@ package final class SimulationRun: @unchecked Sendable {
     private var requests = 0
     private var commits = 0
     private var isOver = false
+    private var wasAnomalyHit = false
+    private var isCalm = false
     private let disorder: Double
     private let baseInstant = ContinuousClock.now
 
@@ -83,6 +88,10 @@ package final class SimulationRun: @unchecked Sendable {
         settings.latencyScale = options.anomaly == nil ? dice.pick([0, 0.2, 1]) : 0
         settings.web.writes = options.anomaly == nil ? dice.pick(WebSettings.WriteMode.allCases) : .instant
         settings.web.deleteLag = options.anomaly == nil ? .seconds(dice.pick([0, 0, 60])) : .zero
+        // The World wants to know from the start what may fail later.
+        let storm = options.anomaly == nil ? options.scenario.chaos(dice) : .calm
+        chaos = storm
+        settings.faults = storm.plan
         cloud = try Cloud(settings, time: time, dice: dice, trace: trace)
         var generator = dice.branch()
         store = MemoryStore(generator: &generator)
@@ -104,13 +113,11 @@ package final class SimulationRun: @unchecked Sendable {
         return Report(
             violations: judge.violations, coverage: judge.coverage, steps: steps, digest: trace.digest,
             recent: trace.recent.suffix(Trace.kept), requests: requests, commits: commits,
-            virtualSeconds: Int(time.elapsed / 1_000_000_000))
+            virtualSeconds: Int(time.elapsed / 1_000_000_000), isHit: wasAnomalyHit)
     }
 
     private func stormy() {
         if options.anomaly == nil {
-            chaos = options.scenario.chaos(dice)
-            cloud.setFaults(chaos.plan)
             cloud.habits.failure = dice.chance(0.3) ? 0.2 : 0
             cloud.habits.silence = dice.chance(0.2) ? 0.1 : 0
             begin { [self] in
@@ -122,8 +129,11 @@ package final class SimulationRun: @unchecked Sendable {
         beginLife()
         for index in 0..<dice.int(options.scenario.recordCount) {
             let script = options.scenario.script(dice)
+            usersAtWork += 1
             begin { [self] in
-                do { try await user(index, script) } catch { return }
+                // What a user cannot do is left undone.
+                do { try await user(index, script) } catch { trace.note("user \(index) gives up") }
+                usersAtWork -= 1
             }
         }
         drive(seconds: options.anomaly == nil ? dice.int(120...900) : 300)
@@ -135,8 +145,11 @@ package final class SimulationRun: @unchecked Sendable {
 
     /// Nothing fails any more: everything has to come to rest, and stay so.
     private func calm() {
+        isCalm = true
         trace.note("calm")
         let start = time.elapsed
+        // What others have done is seen in the next list; what came of it in the one after.
+        drive(seconds: 700)
         while judge.violations.isEmpty, time.elapsed - start < Self.longestConvergence {
             drive(seconds: 60)
             if lives.allSatisfy({ !$0.isAlive }) { continue }
@@ -150,19 +163,24 @@ package final class SimulationRun: @unchecked Sendable {
         drive(seconds: 120)
         stayQuiet(.quiet, "at rest")
         guard judge.violations.isEmpty else { return }
+        // A record that has come to nothing is tried again by each life, and says so meanwhile.
+        let isStalled = judge.records.values.contains { $0.record.status.isTrue(.stalled) }
         for life in lives where life.isAlive { crash(life, .atRest) }
         drive(seconds: 60)
         let before = judge.records.mapValues(\.record)
-        stayQuiet(.restartChangesNothing, "after a restart")
-        judge.demand(before == judge.records.mapValues(\.record), .restartChangesNothing, "records have changed")
+        stayQuiet(.restartChangesNothing, "after a restart", countsCommits: !isStalled)
+        if !isStalled {
+            judge.demand(before == judge.records.mapValues(\.record), .restartChangesNothing, "records have changed")
+        }
     }
 
-    private func stayQuiet(_ invariant: Invariant, _ when: String) {
+    private func stayQuiet(_ invariant: Invariant, _ when: String, countsCommits: Bool = true) {
         let (writes, commits) = (judge.azureWrites, judge.controllerCommits)
         drive(seconds: 950)
         guard judge.violations.isEmpty else { return }
         judge.demand(
             judge.azureWrites == writes, invariant, "\(judge.azureWrites - writes) writes to Azure \(when)")
+        guard countsCommits else { return }
         judge.demand(
             judge.controllerCommits == commits, invariant, "\(judge.controllerCommits - commits) commits \(when)")
     }
@@ -298,7 +316,8 @@ package final class SimulationRun: @unchecked Sendable {
             performer: CallPerformer(
                 sites: azure, agents: SimulatedAgents(life: life, run: self),
                 directory: AgentDirectory(designer: designer, siteAddress: nil), output: output, clock: clock),
-            output: output, designer: designer, seed: dice.number(), clock: clock,
+            output: output, designer: designer, seed: dice.number(), rates: CallRates(azure.rates),
+            budgets: { azure.budgets() }, clock: clock,
             timers: TimerSource { delay, fire in time.after(delay, fire) },
             logger: Logger(label: "simulation") { _ in SwiftLogNoOpLogHandler() })
     }
@@ -310,13 +329,13 @@ package final class SimulationRun: @unchecked Sendable {
     func noteFaults(_ names: [String]) { for name in names { noteFault(name) } }
 
     func fate(of request: SentRequest, life: Life) -> RequestFate {
-        requests += 1
+        requests += isCalm ? 0 : 1
         if let anomaly = options.anomaly {
-            switch anomaly {
-            case .loseRequest(requests): return .lostBefore
-            case .loseReply(requests): return .lostAfter
-            default: return .normal
+            guard [.loseRequest(requests), .loseReply(requests)].contains(anomaly), !wasAnomalyHit else {
+                return .normal
             }
+            wasAnomalyHit = true
+            return anomaly == .loseReply(requests) ? .lostAfter : .lostBefore
         }
         if dice.chance(chaos.requestLoss) { return .lostBefore }
         if dice.chance(chaos.replyLoss) { return .lostAfter }
@@ -325,13 +344,13 @@ package final class SimulationRun: @unchecked Sendable {
     }
 
     func fateOfCommit(life: Life) -> CommitFate {
-        commits += 1
+        commits += isCalm ? 0 : 1
         if let anomaly = options.anomaly {
-            switch anomaly {
-            case .crashBeforeCommit(commits): return .before
-            case .crashAfterCommit(commits): return .after
-            default: return .normal
+            guard [.crashBeforeCommit(commits), .crashAfterCommit(commits)].contains(anomaly), !wasAnomalyHit else {
+                return .normal
             }
+            wasAnomalyHit = true
+            return anomaly == .crashAfterCommit(commits) ? .after : .before
         }
         guard dice.chance(chaos.crashAtCommit) else { return .normal }
         return dice.chance(0.5) ? .before : .after
@@ -353,7 +372,11 @@ package final class SimulationRun: @unchecked Sendable {
             }
             now[owner.record.uid] = .some(try await store.load(owner.record.uid))
         }
-        trace.note("\(life.map { "life \($0.number)" } ?? "user") commits \(transaction.operations.map(\.name))")
+        let changes = now.flatMap { uid, stored in
+            StatusChange.names(from: judge.records[uid]?.record.status, to: stored?.record.status)
+        }
+        trace.note(
+            "\(life.map { "life \($0.number)" } ?? "user") commits \(transaction.operations.map(\.name)) \(changes)")
         judge.committed(transaction, life: life, now: now)
         return revision
     }
@@ -405,5 +428,20 @@ extension Transaction.Operation {
         case .openAttempt(let attempt): "attempt \(attempt.run).\(attempt.number)"
         default: String("\(self)".prefix { $0 != "(" })
         }
+    }
+}
+
+/// What of a status has changed, for the trace.
+private enum StatusChange {
+    static func names(from old: FunctionAppStatus?, to new: FunctionAppStatus?) -> [String] {
+        guard let old, let new, old != new else { return [] }
+        var names = ConditionType.allCases.compactMap { type in
+            old[type] == new[type] ? nil : "\(type.rawValue)=\(new[type]?.status.rawValue ?? "")"
+        }
+        if old.observedGeneration != new.observedGeneration { names.append("observedGeneration") }
+        if old.site != new.site { names.append("site") }
+        if old.runs != new.runs { names.append("runs") }
+        if old.nextAction != new.nextAction { names.append("nextAction") }
+        return names
     }
 }

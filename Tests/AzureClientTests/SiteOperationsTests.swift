@@ -1,3 +1,4 @@
+import Foundation
 import NIOCore
 import NIOHTTP1
 import Testing
@@ -179,12 +180,37 @@ import Testing
             try await Sample.client(transport).siteDetails(Sample.name(), correlationID: Sample.correlation))
         #expect(details.appSettings == ["A": Secret("1")] && details.config["alwaysOn"] == .bool(true))
         #expect(details.mounts.isEmpty && details.site.state == "Running" && transport.requests.count == 4)
+        _ = try await Sample.client(transport).siteDetails(
+            Sample.name(), includingMounts: false, correlationID: Sample.correlation)
+        #expect(transport.requests.count == 7)
         let gone = ScriptedTransport { request, _ in
             request.method == .GET
                 ? .json(200, Sample.site("skls-sample")) : .json(404, AzureErrorTests.arm("ResourceNotFound"))
         }
         #expect(
             try await Sample.client(gone).siteDetails(Sample.name(), correlationID: Sample.correlation) == nil)
+    }
+
+    @Test func `the activity of the group is asked for in one page of a window of time`() async throws {
+        let transport = ScriptedTransport { _, _ in
+            .json(
+                200,
+                #"{"value":[{"caller":"admin@contoso.com","eventTimestamp":"2015-01-21T22:14:26.9792776Z","#
+                    + #""operationName":{"value":"Microsoft.Web/sites/write","localizedValue":"x"},"#
+                    + #""resourceId":"/subscriptions/s/x"},{"caller":null}],"nextLink":"https://elsewhere"}"#)
+        }
+        let events = try await Sample.client(transport).activity(
+            from: "2015-01-21T20:00:00Z", to: "2015-01-23T20:00:00Z", correlationID: Sample.correlation)
+        #expect(
+            events == [
+                ActivityEvent(
+                    caller: "admin@contoso.com", time: "2015-01-21T22:14:26.9792776Z",
+                    operation: "Microsoft.Web/sites/write", resourceID: "/subscriptions/s/x")
+            ])
+        let url = try #require(transport.requests.first?.url.removingPercentEncoding)
+        #expect(url.contains("/providers/Microsoft.Insights/eventtypes/management/values?"))
+        #expect(url.contains("eventTimestamp ge '2015-01-21T20:00:00Z' and eventTimestamp le '2015-01-23T20:00:00Z'"))
+        #expect(url.contains("and resourceGroupName eq '") && transport.requests.count == 1)
     }
 
     @Test func `identities are read in every combination and unknown words are no error`() async throws {

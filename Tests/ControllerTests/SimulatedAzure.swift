@@ -125,16 +125,16 @@ struct SimulatedAzure {
             guard staleReadsLeft > 0 else { return .siteRead(observed(name)) }
             staleReadsLeft -= 1
             return .siteRead(before[name])
-        case .readDetails(let design, let since):
+        case .readDetails(let design, let namesWriter):
             let fields = differences(from: design)
-            detailsReads.append((design.name, now, since != nil && !fields.isEmpty))
+            detailsReads.append((design.name, now, namesWriter && !fields.isEmpty))
             if let detailsRefusal { return .failed(.init(kind: .terminal(reason: detailsRefusal), message: "no")) }
             guard let site = observed(design.name) else { return .detailsRead(nil) }
             return .detailsRead(
                 SiteReading(
                     site: site, designHash: design.tags[SiteTag.designHash] ?? "",
                     differences: fields.map { Difference(field: $0, desired: "a", observed: "b") },
-                    writer: since == nil || fields.isEmpty ? nil : activityCaller))
+                    writer: namesWriter && !fields.isEmpty ? activityCaller : nil))
         case .deleteSite(let name):
             deleteCount += 1
             return sites.removeValue(forKey: name) == nil ? .siteWasAbsent : .siteDeleted

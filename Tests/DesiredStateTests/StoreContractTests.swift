@@ -227,7 +227,7 @@ struct StoreContractTests {
             try await store.commit(
                 .create(old), .create(doomed), .openIntent(intent), .openAttempt(attempt), .keepSighting(seen),
                 .addToInventory("web", doomed.uid))
-            let before = try await Contents(store)
+            let before = try await StoreContents(store)
             let stranger = try FunctionApp.sample("stranger").uid
             var renamed = try await store.record(old.uid)
             renamed.metadata.name = try #require(RecordName("other"))
@@ -245,35 +245,10 @@ struct StoreContractTests {
                     .setFreeze(Freeze(since: .start, reason: "r")), .acceptWriter("w"),
                     .raiseRevision(to: Revision(50)), .markDeleted(old.uid, at: .start), .require(stranger, .zero))
                     == .notFound(stranger))
-            #expect(try await Contents(store) == before)
+            #expect(try await StoreContents(store) == before)
             // Names and tokens are as free, or taken, as before.
             #expect(await store.refusal(.create(try FunctionApp.sample("doomed"))) != nil)
             #expect(try await store.commit(.create(fresh), .openAttempt(more)) == Revision(2))
         }
-    }
-}
-
-/// All that can be read of a store.
-private struct Contents: Equatable {
-    var records: [StoredRecord] = []
-    var list: RecordList
-    var changes: ChangeList
-    var tombstones: [Tombstone]
-    var sightings: [Sighting]
-    var image: ImageRecord?
-    var inventory: [InventoryEntry]
-    var freeze: Freeze?
-    var writers: Set<String>
-
-    init(_ store: any RecordStore) async throws {
-        list = try await store.list(includingDeleted: true)
-        changes = try await store.changes(since: .zero)
-        tombstones = try await store.tombstones()
-        sightings = try await store.sightings()
-        image = try await store.image("i")
-        inventory = try await store.inventory("web")
-        freeze = try await store.freeze()
-        writers = try await store.writers()
-        for uid in try await store.allUIDs() { records.append(try #require(try await store.load(uid))) }
     }
 }

@@ -1,4 +1,4 @@
-"""What somebody changes with `az` behind the daemon's back is seen by the daemon."""
+"""What somebody changes with `az` behind the daemon's back is repaired, told or left alone by the daemon."""
 
 import json
 import os
@@ -8,7 +8,11 @@ import time
 import pytest
 from conftest import LIMIT_SECONDS, SKLS
 
-EDITS = ["setting", "mount", "image", "identity"]
+# What is ours and repaired, what is not ours and kept, and what a record wants to be told only.
+OWNED = ["image", "port", "stopped"]
+FOREIGN = ["setting", "mount", "identity"]
+REPORTED = ["reported"]
+EDITS = [*OWNED, *FOREIGN, *REPORTED]
 
 
 class Daemon:
@@ -60,10 +64,11 @@ def condition(record, kind):
 
 @pytest.fixture(scope="module")
 def drifted(simulator, az, tmp_path_factory):
-    """Four records whose sites were edited with `az` while the daemon was down, each in one way."""
+    """Records whose sites were edited with `az` while the daemon was down, each in one way."""
     daemon = Daemon(simulator, tmp_path_factory.mktemp("daemon"))
     manifest = "\n---\n".join(
-        f"apiVersion: skls.dev/v1\nkind: FunctionApp\nmetadata: {{name: {name}}}\nspec: {{image: alpine, command: ['true']}}\n"
+        f"apiVersion: skls.dev/v1\nkind: FunctionApp\nmetadata: {{name: {name}}}\n"
+        "spec: {image: alpine, command: ['true'], drift: " + ("Report" if name in REPORTED else "Repair") + "}\n"
         for name in [*EDITS, "untouched"])
     daemon.start()
     end = time.monotonic() + LIMIT_SECONDS
@@ -72,32 +77,104 @@ def drifted(simulator, az, tmp_path_factory):
         time.sleep(0.05)
     sites = {}
     for name in [*EDITS, "untouched"]:
-        record = daemon.wait_for(name, lambda record: condition(record, "Ready")[0] == "True")
+        record = daemon.wait_for(name, lambda record: condition(record, "Succeeded")[0] == "True")
         sites[name] = record["status"]["site"]["name"]
     daemon.stop()
+    daemon.before = len(simulator.requests())
 
     def scope(name):
         return ["--resource-group", simulator.group, "--name", sites[name]]
 
+    az("functionapp", "config", "container", "set", *scope("image"), "--image", "busybox")
+    az("functionapp", "config", "appsettings", "set", *scope("port"), "--settings", "WEBSITES_PORT=8080", "EDITED=by-hand")
+    az("functionapp", "stop", *scope("stopped"))
     az("functionapp", "config", "appsettings", "set", *scope("setting"), "--settings", "EDITED=by-hand")
     az("webapp", "config", "storage-account", "add", *scope("mount"), "--custom-id", "data", "--storage-type",
        "AzureFiles", "--account-name", "account", "--share-name", "share", "--access-key", "key",
        "--mount-path", "/data")
-    az("functionapp", "config", "container", "set", *scope("image"), "--image", "busybox")
     az("functionapp", "identity", "assign", *scope("identity"))
+    az("functionapp", "config", "container", "set", *scope("reported"), "--image", "busybox")
     daemon.start()
+    daemon.scope = scope
     yield daemon
     daemon.run("delete", *EDITS, "untouched")
     daemon.stop()
 
 
-@pytest.mark.parametrize("edit", EDITS)
-def test_an_edit_with_az_is_seen_as_a_change_from_outside(drifted, edit):
-    record = drifted.wait_for(edit, lambda record: condition(record, "Drifted")[1] == "ModifiedOutside")
-    assert condition(record, "Drifted")[0] == "Unknown"
+def settled(daemon, name):
+    """The record once its edit was looked at in full and dealt with."""
+    return daemon.wait_for(
+        name, lambda record: condition(record, "Drifted")[1] in ("AsDeclared", "FieldsDiffer")
+        and "being repaired" not in json.dumps(record["status"]["conditions"])
+        and (name not in OWNED or record["status"].get("driftHistory") and condition(record, "Drifted")[0] == "False"))
 
 
-def test_a_site_that_nobody_edited_is_not_drifted(drifted):
-    for edit in EDITS:
-        drifted.wait_for(edit, lambda record: condition(record, "Drifted")[1] == "ModifiedOutside")
-    assert condition(drifted.record("untouched"), "Drifted")[1] != "ModifiedOutside"
+def settings(daemon, az, name):
+    return {item["name"]: item["value"] for item in az("functionapp", "config", "appsettings", "list", *daemon.scope(name))}
+
+
+@pytest.mark.parametrize(("name", "field"), [
+    ("image", "siteConfig.linuxFxVersion"), ("port", "appSettings.WEBSITES_PORT"), ("stopped", "state")])
+def test_an_edit_of_what_is_ours_is_repaired_once(drifted, name, field):
+    history = settled(drifted, name)["status"]["driftHistory"]
+    assert [finding["answer"] for finding in history] == ["Repaired"]
+    assert field in history[0]["fields"]
+
+
+def test_what_was_repaired_is_in_azure_as_declared(drifted, az):
+    for name in OWNED:
+        settled(drifted, name)
+    site = az("functionapp", "show", *drifted.scope("stopped"))
+    assert site["state"] == "Running"
+    shown = az("functionapp", "config", "show", *drifted.scope("image"))
+    assert "alpine" in shown["linuxFxVersion"]
+    after = settings(drifted, az, "port")
+    assert after["WEBSITES_PORT"] == "80"
+    assert after["EDITED"] == "by-hand", "a setting that is not ours is carried over"
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+def test_an_edit_of_what_is_not_ours_is_looked_at_and_kept(drifted, simulator, az, name):
+    record = settled(drifted, name)
+    assert condition(record, "Drifted") == ("False", "AsDeclared")
+    assert not record["status"].get("driftHistory")
+    if name == "setting":
+        assert settings(drifted, az, name)["EDITED"] == "by-hand"
+    if name == "identity":
+        assert "SystemAssigned" in az("functionapp", "identity", "show", *drifted.scope(name))["type"]
+
+
+def test_with_report_an_edit_is_only_told(drifted, az):
+    record = settled(drifted, "reported")
+    assert condition(record, "Drifted") == ("True", "FieldsDiffer")
+    (finding,) = record["status"]["driftHistory"]
+    assert finding["answer"] == "Reported" and "siteConfig.linuxFxVersion" in finding["fields"]
+    assert "busybox" in az("functionapp", "config", "show", *drifted.scope("reported"))["linuxFxVersion"]
+
+
+def test_a_site_that_nobody_edited_is_neither_suspected_nor_read_in_full(drifted, simulator):
+    for name in EDITS:
+        settled(drifted, name)
+    record = drifted.record("untouched")
+    assert condition(record, "Drifted") == ("False", "AsDeclared")
+    site = record["status"]["site"]["name"]
+    asked = [request for request in simulator.requests()[drifted.before:] if site in json.dumps(request)]
+    assert not [request for request in asked if "/config/" in json.dumps(request)]
+
+
+def test_who_edits_again_and_again_is_named(drifted, simulator, az):
+    settled(drifted, "port")
+    known = len(drifted.record("port")["status"]["driftHistory"])
+    for _ in range(3):
+        # Each life of the daemon lists the sites at its start.
+        drifted.stop()
+        az("functionapp", "config", "appsettings", "set", *drifted.scope("port"), "--settings", "WEBSITES_PORT=8080")
+        drifted.start()
+        known += 1
+        record = drifted.wait_for(
+            "port", lambda record, known=known: len(record["status"]["driftHistory"]) == known
+            and (condition(record, "Drifted")[0] == "False" or condition(record, "Stalled")[0] == "True"))
+    assert condition(record, "Stalled") == ("True", "DriftFight")
+    assert [finding["answer"] for finding in record["status"]["driftHistory"]] == ["Repaired"] * 3 + ["Suspended"]
+    assert record["status"]["driftHistory"][-1]["writer"]
+    assert settings(drifted, az, "port")["WEBSITES_PORT"] == "8080"

@@ -17,6 +17,9 @@ struct RepositoryTests {
         "Daemon": [
             "DesiredState", "AzureClient", "AgentProtocol", "AgentLink", "Controller", "APIServer", "AzureSimulator",
         ],
+        "Simulation": [
+            "DesiredState", "AzureClient", "AgentProtocol", "AgentLink", "Controller", "AzureSimulator",
+        ],
         "AgentRuntime": ["AgentProtocol", "CAgentSpawn"],
         "skls": ["Daemon", "RecordsClient", "DesiredState", "AzureSimulator"],
         "sockerless-backend-azf": ["Daemon"],

@@ -1,16 +1,72 @@
-import Controller
+import Foundation
+import Simulation
 import Testing
 
-@testable import Simulation
-
+/// Seeds of the whole controller against the World. A failure prints the command that runs its seed again.
 @Suite struct SimulationTests {
-    @Test func oneSeedTwiceIsOneRun() {
-        for seed: UInt64 in 1...5 {
-            let options = SimulationRun.Options(seed: seed, scenario: .mixed)
-            let first = SimulationRun.report(options)
-            let second = SimulationRun.report(options)
-            #expect(first.digest == second.digest)
-            #expect(first.steps == second.steps)
+    @Test func oneSeedTwiceIsOneRun() async {
+        for seed: UInt64 in 1...10 {
+            let options = SimulationRun.Options(seed: seed, scenario: Campaign.scenario(of: seed))
+            let first = await onThread { SimulationRun.report(options) }
+            let second = await onThread { SimulationRun.report(options) }
+            #expect(first.digest == second.digest && first.steps == second.steps)
         }
+    }
+
+    @Test(.timeLimit(.minutes(20)))
+    func noSeedViolatesAnInvariantAndAllIsExercised() async {
+        // Two at a time, as many as the machine surely has processors.
+        let halves: [Range<UInt64>] = [1..<1_001, 1_001..<2_001]
+        let campaigns = await withTaskGroup { group in
+            for half in halves {
+                group.addTask {
+                    await onThread {
+                        var campaign = Campaign(scenario: nil)
+                        campaign.run(seeds: half)
+                        return campaign
+                    }
+                }
+            }
+            return await group.reduce(into: []) { $0.append($1) }
+        }
+        var coverage = Coverage()
+        for campaign in campaigns {
+            coverage.add(campaign.coverage)
+            #expect(campaign.failures.map(\.seed) == [])
+        }
+        #expect(coverage.gaps == [])
+    }
+
+    /// One misfortune at the N-th place, for N = 1, 2, 3 … until it finds no place any more.
+    @Test(.timeLimit(.minutes(20)), arguments: Scenario.allCases.filter { $0 != .mixed })
+    func oneMisfortuneAnywhereIsSurvived(_ scenario: Scenario) async {
+        for (name, anomaly) in Self.anomalies {
+            var count = 0
+            var isHit = true
+            while isHit {
+                count += 1
+                let wanted = anomaly(count)
+                let options = SimulationRun.Options(seed: 7, scenario: scenario, anomaly: wanted)
+                let report = await onThread { SimulationRun.report(options) }
+                #expect(report.violations.isEmpty, "\(name) \(count):\n\(Campaign.text(options, report))")
+                if !report.violations.isEmpty { break }
+                isHit = report.isHit
+            }
+            #expect(count > 1, "\(scenario) meets no misfortune")
+        }
+    }
+
+    private static let anomalies: [(String, @Sendable (Int) -> SimulationRun.Anomaly)] = [
+        ("lose request", { .loseRequest($0) }), ("lose reply", { .loseReply($0) }),
+        ("crash before commit", { .crashBeforeCommit($0) }), ("crash after commit", { .crashAfterCommit($0) }),
+    ]
+}
+
+/// A run holds its thread from its beginning to its end, so that thread should not be one of the tests' own.
+private func onThread<Value: Sendable>(_ work: @escaping @Sendable () -> Value) async -> Value {
+    await withCheckedContinuation { continuation in
+        let thread = Thread { continuation.resume(returning: work()) }
+        thread.stackSize = 8 << 20
+        thread.start()
     }
 }

@@ -72,6 +72,8 @@ package struct AzureError: Error, Sendable, Equatable {
     package var retryAfter: Duration?
     /// Whether the request may have been applied although no success was seen. Settled by reading, never by guessing.
     package var effectIsUnknown: Bool
+    /// Whether we ourselves held the request back: nothing was sent, and nothing says that Azure would have refused it.
+    package internal(set) var isUnsent = false
     /// What the service demands of the next token, where it refused one for that (401).
     var claims: ClaimsChallenge?
 
@@ -144,6 +146,7 @@ package enum AzureOperation: String, Sendable, CaseIterable {
     case getTags = "tags.get"
     case changeTags = "tags.change"
     case queryGraph = "graph.query"
+    case listActivity = "activity.list"
     case getStorageAccount = "storage.get"
     case putStorageAccount = "storage.put"
     case listStorageAccounts = "storage.list"

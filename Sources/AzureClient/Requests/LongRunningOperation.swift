@@ -54,6 +54,12 @@ package struct LongRunningOperation: Sendable, Hashable, Codable {
     /// Since when there was nothing where the answer should be, in seconds since 1970.
     var absentSince: Int64?
 
+    /// Azure has said that it succeeded; only its result is left to be read, which is the resource as anybody can read it.
+    package var hasSucceeded: Bool {
+        guard case .final = stage else { return false }
+        return true
+    }
+
     /// What is asked next.
     var nextLink: OperationLink {
         switch stage {

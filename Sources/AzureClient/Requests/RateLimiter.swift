@@ -111,7 +111,8 @@ struct RateLimiter: Sendable {
     func snapshot(now: Instant) -> [RequestBudget] {
         lines.map { kind, line in
             RequestBudget(
-                name: kind.name, remaining: Int(line.bucket.remaining(now: now)), burst: Int(line.bucket.rate.burst),
+                name: kind.name, verb: kind.verb, isOfSubscription: kind.isOfSubscription,
+                remaining: Int(line.bucket.remaining(now: now)), burst: Int(line.bucket.rate.burst),
                 waiting: line.waiting.count, underWay: line.underWay,
                 frozenFor: line.bucket.frozenUntil.flatMap { now < $0 ? $0 - now : nil })
         }.sorted { $0.name < $1.name }
@@ -124,12 +125,20 @@ package enum RequestPriority: Sendable, Hashable {
     case user
     /// Upkeep: it stands behind users who come up to ten seconds later.
     case background
+
+    /// Of all requests that the present task makes: whoever begins a piece of work knows who waits for it, and none of the typed
+    /// calls in between needs to.
+    @TaskLocal package static var current = RequestPriority.user
 }
 
 /// What is left of one class of requests, for metrics and `explain`.
 package struct RequestBudget: Sendable, Hashable {
     /// For instance `{subscription} reads`.
     package let name: String
+    /// Nil for services beside Azure Resource Manager.
+    package let verb: RequestVerb?
+    /// Whether it counts a subscription's requests, and not those about the tenant.
+    package let isOfSubscription: Bool
     /// How many may be sent at once.
     package let remaining: Int
     package let burst: Int

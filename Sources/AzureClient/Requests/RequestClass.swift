@@ -11,11 +11,7 @@ enum RequestClass: Sendable, Hashable {
     /// Nobody publishes a figure.
     case uncounted
 
-    enum Verb: String, Sendable, Hashable, CaseIterable {
-        case reads
-        case writes
-        case deletes
-    }
+    typealias Verb = RequestVerb
 
     /// Told from method and address alone. POST counts as a write, also where it only reads: whether Azure counts the
     /// `list` actions so is a guess on the safe side.
@@ -49,6 +45,16 @@ enum RequestClass: Sendable, Hashable {
         self = .resourceManager(scope: isInSubscription ? String(segments[1]) : "tenant", verb)
     }
 
+    var verb: Verb? {
+        guard case .resourceManager(_, let verb) = self else { return nil }
+        return verb
+    }
+
+    var isOfSubscription: Bool {
+        guard case .resourceManager(let scope, _) = self else { return false }
+        return scope != "tenant"
+    }
+
     /// For logs, metrics and `explain`.
     var name: String {
         switch self {
@@ -58,6 +64,13 @@ enum RequestClass: Sendable, Hashable {
         case .uncounted: "uncounted"
         }
     }
+}
+
+/// Kinds of requests that Azure Resource Manager counts apart.
+package enum RequestVerb: String, Sendable, Hashable, CaseIterable {
+    case reads
+    case writes
+    case deletes
 }
 
 /// How fast requests of one class may be sent.
@@ -111,6 +124,17 @@ package struct RequestRates: Sendable, Hashable {
         rates.isUnlimited = true
         return rates
     }()
+
+    /// What this client allows itself of one of Azure Resource Manager's quotas.
+    package func resourceManager(_ verb: RequestVerb) -> RequestRate {
+        let whole: RequestRate =
+            switch verb {
+            case .reads: reads
+            case .writes: writes
+            case .deletes: deletes
+            }
+        return isUnlimited ? RequestRate(burst: 1e9, perSecond: 1e9) : whole.shared(share)
+    }
 
     func rate(_ kind: RequestClass) -> RequestRate? {
         let rate: RequestRate? =

@@ -37,10 +37,12 @@ struct RequestGate: Sendable {
             }
             guard now - entered + wait <= patience else {
                 limiter.withLockedValue { $0.leave(ticket) }
-                throw AzureError(
+                var error = AzureError(
                     code: .throttled, operation: request.operation, resource: request.resource,
                     message: "the quota of \(kind.name) is used up; nothing was sent",
                     correlationID: request.correlationID.description, retryAfter: wait)
+                error.isUnsent = true
+                throw error
             }
             do throws(AzureError) {
                 try await client.pause(min(wait, nap), for: request.operation, request.resource)

@@ -31,7 +31,7 @@ package struct AzureRequest: Sendable {
     /// The bound on the whole exchange, connection and body included.
     package var timeout: Duration
     package var bodyBound = BodyBound.refuse(aboveBytes: standardBodyBytes)
-    package var priority = RequestPriority.user
+    package var priority = RequestPriority.current
     /// What has to be blanked if a reply echoes it.
     package var secrets: [Secret] = []
     /// What the token has to be good for; nil for Azure Resource Manager.

@@ -92,8 +92,9 @@ package struct HTTPClients: Sendable {
         // "Load Balancer TCP Reset and Idle Timeout", read 2026-02), so that we close first.
         configuration.connectionPool.idleTimeout = .seconds(50)
         configuration.connectionPool.retryConnectionEstablishment = false
-        // Bursts of calls that block for tens of seconds (site writes) need connections of their own.
-        configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 64
+        // Calls that block for tens of seconds (site writes) need connections of their own: 10 writes per second of 45 s
+        // are 450, and reads must not stand behind them.
+        configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 576
         return configuration
     }
 }

@@ -36,6 +36,7 @@ struct World: Sendable {
     var isShuttingDown = false
     var faults: FaultState
     var logs: LogsState
+    var activity = ActivityLog()
     /// When the reply to the request under way goes out; nil is at once. See `delayReply`.
     private var replyTime: Instant?
     /// Effects of the step under way.

@@ -33,7 +33,11 @@ package struct CallPerformer: Sendable {
     }
 
     /// `nil` when the task was cancelled: nothing is known then, and the next life of the daemon finds out.
-    func perform(_ call: Call) async -> CallResult? {
+    func perform(_ call: Call, lane: Lane) async -> CallResult? {
+        await RequestPriority.$current.withValue(lane.priority) { await perform(call) }
+    }
+
+    private func perform(_ call: Call) async -> CallResult? {
         let correlationID = CorrelationID(ids.withLockedValue { GUID.random(using: &$0) })
         switch call {
         case .putSite(let design, let isUpdate):
@@ -50,9 +54,9 @@ package struct CallPerformer: Sendable {
                     try await sites.getSite(try SiteName(checking: name), correlationID: correlationID).map(
                         ObservedSite.init))
             }
-        case .readDetails(let design, let since):
+        case .readDetails(let design, let namesWriter):
             return await azure { () async throws(AzureError) in
-                try await reader.read(design, writerSince: since, correlationID: correlationID)
+                try await reader.read(design, namesWriter: namesWriter, correlationID: correlationID)
             }
         case .deleteSite(let name):
             return await azure { () async throws(AzureError) in
@@ -97,6 +101,7 @@ package struct CallPerformer: Sendable {
         do throws(AzureError) {
             return try await body()
         } catch {
+            if error.isUnsent { return .notSent(retryAfter: error.retryAfter ?? .zero) }
             return CallResult.Failure(error).map { .failed($0) }
         }
     }

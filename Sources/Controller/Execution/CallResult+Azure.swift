@@ -32,6 +32,9 @@ extension CallResult.Failure {
         case .waitForChange: kind = .terminal(reason: error.code.rawValue)
         case .stop(let reason): kind = .terminal(reason: reason)
         }
-        self.init(kind: kind, message: error.description, retryAfter: retryAfter)
+        // 59203 is about the site alone (seen in issues of terraform-provider-azurerm, read 2026-02).
+        self.init(
+            kind: kind, message: error.description, retryAfter: retryAfter,
+            isPlanBusy: error.code == .conflictBusy && error.innerCode != "59203")
     }
 }

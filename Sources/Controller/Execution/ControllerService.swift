@@ -1,4 +1,5 @@
 package import AgentLink
+package import AzureClient
 package import DesiredState
 package import Logging
 import NIOConcurrencyHelpers
@@ -20,6 +21,7 @@ package final class ControllerService: Service {
     private let output: OutputStore
     private let designer: SiteDesigner
     private let sweeper: SweepService?
+    private let budgets: @Sendable () -> [RequestBudget]
     private let clock: @Sendable () -> Moment
     private let logger: Logger
     private let state: NIOLockedValueBox<State>
@@ -27,8 +29,10 @@ package final class ControllerService: Service {
     private let continuation: AsyncStream<ControllerEffect>.Continuation
     private let timers: TimerSource
 
+    /// `rates` and `budgets` are the client's, so that calls wait here, by lane, and not there.
     package init(
         store: any RecordStore, performer: CallPerformer, output: OutputStore, designer: SiteDesigner, seed: UInt64,
+        rates: CallRates, budgets: @escaping @Sendable () -> [RequestBudget],
         sweeper: SweepService? = nil, clock: @escaping @Sendable () -> Moment, timers: TimerSource = .system,
         logger: Logger
     ) {
@@ -37,9 +41,10 @@ package final class ControllerService: Service {
         self.output = output
         self.designer = designer
         self.sweeper = sweeper
+        self.budgets = budgets
         self.clock = clock
         self.logger = logger
-        state = NIOLockedValueBox(State(machine: ControllerMachine(designer: designer, seed: seed)))
+        state = NIOLockedValueBox(State(machine: ControllerMachine(designer: designer, seed: seed, rates: rates)))
         // Unbounded: the machine itself bounds what it asks for, and nothing it asks for may be dropped.
         (effects, continuation) = AsyncStream.makeStream(of: ControllerEffect.self)
         self.timers = timers
@@ -127,7 +132,8 @@ package final class ControllerService: Service {
         case .commit(let uid, let transaction, let sealing, let facts):
             await commit(uid, transaction, sealing: sealing, facts)
         case .call(let uid, let id, let call, let facts):
-            guard let result = await performer.perform(call) else { return }
+            guard let result = await performer.perform(call, lane: facts.lane) else { return }
+            if call.kind.isToAzure { step(.budgetRead(budgets().compactMap(BudgetReading.init))) }
             log(call, result, uid, facts)
             step(.callFinished(uid, id, result))
         case .listSites:
@@ -184,6 +190,7 @@ package final class ControllerService: Service {
     private func log(_ call: Call, _ result: CallResult, _ uid: UID, _ facts: LogFacts) {
         var metadata = metadata(uid, facts)
         metadata["call"] = "\(call.kind.rawValue)"
+        if call.kind.isToAzure { metadata["lane"] = "\(facts.lane)" }
         switch result {
         case .failed(let failure), .operationFailed(let failure):
             metadata["reason"] = "\(failure.message)"

@@ -70,6 +70,8 @@ struct SiteWriter: Sendable {
         guard let operation = StoredOperation.operation(text) else { return .operationEnded }
         let step = try await sites.poll(operation, correlationID: correlationID)
         switch step.next {
+        // The site is read next in any case: its result would be the same read once more.
+        case .pollAfter where step.operation.hasSucceeded: return .operationEnded
         case .pollAfter(let wait):
             return .operationRunning(operation: StoredOperation.text(step.operation), pollAfter: wait)
         case .done: return .operationEnded

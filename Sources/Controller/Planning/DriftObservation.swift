@@ -60,7 +60,7 @@ package enum DetailsSchedule {
             // FNV-1a over the uid (a public and stable hash), then mixed with the period's number.
             let seed = uid.text.utf8.reduce(0xcbf2_9ce4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
             var generator = SplitMix64(state: seed &+ UInt64(bitPattern: number))
-            let offset = Int64.random(in: 0..<period, using: &generator)
+            let offset = Int64(generator.next() % UInt64(period))
             let moment = Instant(nanoseconds: 0) + .seconds(number * period + offset)
             if moment > instant { return moment }
             number += 1

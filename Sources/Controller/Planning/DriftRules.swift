@@ -13,7 +13,7 @@ func drift(_ facts: Facts) -> Decision? {
         // Where it cannot be read, everything else goes on.
         guard facts.waitUntil(.readDetails) == nil else { return nil }
         return .call(
-            .readDetails(writerSince: facts.writerWantedSince), facts,
+            .readDetails(namesWriter: facts.isWriterWanted), facts,
             reason: "the site seems to be changed; reading it in full")
     }
     guard !details.differences.isEmpty, facts.record.spec.drift == .repair, facts.breaker.allowsRepair else {
@@ -36,7 +36,7 @@ extension Decision {
             if let instant = facts.waitUntil(.readDetails) {
                 decision.nextLook = earlier(nextLook, .at(instant))
             } else {
-                decision.actions.append(.readDetails(writerSince: facts.writerWantedSince))
+                decision.actions.append(.readDetails(namesWriter: facts.isWriterWanted))
             }
         } else if let due {
             decision.nextLook = earlier(nextLook, .at(due))
@@ -97,18 +97,15 @@ extension Facts {
     }
 
     /// One more difference would stop the repairs: then it is worth one more read to know who it is.
-    var writerWantedSince: Instant? {
-        guard case .tripping(let lastRepair) = breaker, record.spec.drift == .repair else { return nil }
-        return lastRepair
-    }
+    var isWriterWanted: Bool { breaker == .tripping && record.spec.drift == .repair }
 }
 
 /// When repairs stop: an enemy or Azure itself undoes them, and each costs the container a restart.
 enum DriftBreaker: Hashable {
     /// Repairs last.
     case closed
-    /// The next difference stops them; with the time of the newest repair.
-    case tripping(Instant)
+    /// The next difference stops them.
+    case tripping
     /// They have stopped until then.
     case open(until: Instant)
     /// One may be tried.
@@ -136,7 +133,7 @@ enum DriftBreaker: Hashable {
         }
         let recent = repairs.filter { now - $0.foundAt < DriftBreaker.window }
         let limit = stop != nil && repairs.count == 1 ? 1 : DriftBreaker.repairs
-        self = recent.count >= limit ? .tripping(repairs.last?.foundAt ?? now) : .closed
+        self = recent.count >= limit ? .tripping : .closed
     }
 
     var allowsRepair: Bool {

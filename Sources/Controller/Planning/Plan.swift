@@ -99,8 +99,8 @@ package enum Action: Hashable, Sendable {
     /// Asks the agent again for an attempt that is open: safe, since the same life of the container runs a token once.
     case postRun(token: String)
     case readSite
-    /// Reads the site in full, and who changed it since then if it differs.
-    case readDetails(writerSince: Instant?)
+    /// Reads the site in full, and who changed it last if that is wanted and it differs.
+    case readDetails(namesWriter: Bool)
     case greetAgent
     case readContainerLog
     case followRun(token: String)

@@ -73,6 +73,8 @@ private func ready(_ facts: Facts, _ decision: Decision) -> Finding? {
         return Finding(
             type: .ready, status: .false, reason: decision.actions.contains(.putSite) ? "Starting" : "Deleting")
     }
+    // What the agent said before a write says nothing of the container after it.
+    if facts.input.inFlight.contains(where: \.changesSite) { return nil }
     switch facts.input.agent {
     case .live: return Finding(type: .ready, status: .true, reason: "AgentAnswered")
     case .notReady(let notReady):

@@ -1,4 +1,4 @@
-import DequeModule
+import AzureClient
 import DesiredState
 import HeapModule
 
@@ -11,15 +11,20 @@ package struct ControllerMachine {
     private var keys: [UID: KeyState] = [:]
     private var timers = Heap<Timer>()
     private var announcedTimer: Instant?
-    private var calls = CallQueue()
-    /// Keys to be looked at, in the order in which they were woken; each stands here once.
-    private var queue: Deque<UID> = []
+    private var calls: CallScheduler
+    private var pacer: PollPacer
+    /// Keys to be looked at.
+    private var queue = KeyQueue()
     /// Keys that are being loaded or committed.
     private var activeCount = 0
+    /// Those of them that a list of all sites brought up.
+    private var activeResyncCount = 0
     private var isListPending = true
     private var isListInFlight = false
     private var listFailures = 0
     private var nextListAt: Instant?
+    private var listStartedAt: Instant?
+    private var listedSiteCount = 0
     private var generator: SplitMix64
     private let designer: SiteDesigner
     /// How often each rule has decided.
@@ -30,14 +35,19 @@ package struct ControllerMachine {
     /// A later life of a controller has begun on the store.
     private var isFenced = false
 
-    package init(designer: SiteDesigner, seed: UInt64) {
+    package init(designer: SiteDesigner, seed: UInt64, rates: CallRates = CallRates(.published)) {
         self.designer = designer
+        calls = CallScheduler(rates)
+        pacer = PollPacer(rates.reads)
         generator = SplitMix64(state: seed)
     }
 
     /// Bound of keys that are loaded or committed at a time: the store works on one commit and a few reads at once, and each key waiting for it holds
     /// its record in memory.
     static let maximumActiveKeys = 64
+
+    /// Of these, how many may be looked at only because of a list of all sites, so that a user's record finds a place at once.
+    static let maximumResyncKeys = 48
 
     /// Between two lists of all sites.
     static let resyncPeriod: Duration = .seconds(300)
@@ -50,12 +60,11 @@ package struct ControllerMachine {
             self.epoch = epoch
             self.freeze = freeze
             for uid in uids { keys[uid] = KeyState() }
-            isListInFlight = true
-            effects.append(.listSites)
+            listSites(now.steady, &effects)
         case .freezeChanged(let freeze):
             self.freeze = freeze
             for uid in keys.keys.sorted() { wake(uid) }
-        case .changed(let uid): wake(uid)
+        case .changed(let uid): wake(uid, .user)
         case .loaded(let uid, let stored): loaded(uid, stored, now, &effects)
         case .loadFailed(let uid, let error): retryLater(uid, why: "\(error)", now.steady, &effects)
         case .committed(let uid): committed(uid, now.steady, &effects)
@@ -66,34 +75,61 @@ package struct ControllerMachine {
         case .callFinished(let uid, let id, let result): callFinished(uid, id, result, now.steady, &effects)
         case .listed(let startedAt, let sites): listed(sites, startedAt: startedAt, now.steady, &effects)
         case .listFailed(let failure): listFailed(failure, now.steady)
+        case .budgetRead(let readings): for reading in readings { calls.learn(reading, now: now.steady) }
         case .timerFired: timerFired(now.steady, &effects)
         }
+        for uid in calls.takeGranted(now: now.steady) { wakeGranted(uid) }
         startQueued(&effects)
-        effects += calls.startable()
-        announceTimer(&effects)
+        effects += calls.takeReady()
+        listInPlaceOfReads(now.steady, &effects)
+        announceTimer(now.steady, &effects)
         return effects
     }
 
     // MARK: the round of one key
 
-    private mutating func wake(_ uid: UID) {
+    /// Places in the queue that a more urgent reason has overtaken are passed over when their turn comes.
+    private mutating func wake(_ uid: UID, _ reason: WakeReason = .answer) {
         var state = keys[uid] ?? KeyState()
-        switch state.phase {
-        case .idle:
-            state.phase = .queued
-            queue.append(uid)
-        case .queued: break
-        case .loading, .committing: state.isDirty = true
-        }
+        state.woken = min(state.woken ?? reason, reason)
+        enqueue(uid, &state, reason.lane)
         keys[uid] = state
     }
 
+    /// A call that it waited for may begin: whoever holds a piece of the quota goes first.
+    private mutating func wakeGranted(_ uid: UID) {
+        guard var state = keys[uid] else { return calls.keep([], of: uid) }
+        enqueue(uid, &state, .user)
+        keys[uid] = state
+    }
+
+    private mutating func enqueue(_ uid: UID, _ state: inout KeyState, _ lane: Lane) {
+        switch state.phase {
+        case .idle:
+            state.phase = .queued(lane)
+            queue.append(uid, lane)
+        case .queued(let present):
+            if lane < present {
+                state.phase = .queued(lane)
+                queue.append(uid, lane)
+            }
+        case .loading, .committing: state.isDirty = true
+        }
+    }
+
     private mutating func startQueued(_ effects: inout [ControllerEffect]) {
-        while activeCount < ControllerMachine.maximumActiveKeys, let uid = queue.popFirst() {
-            guard keys[uid]?.phase == .queued else { continue }
+        while activeCount < ControllerMachine.maximumActiveKeys {
+            let hasRoom = activeResyncCount < ControllerMachine.maximumResyncKeys
+            guard let (uid, lane) = queue.popFirst(of: Lane.allCases.filter { hasRoom || $0 != .resync }) else {
+                return
+            }
+            guard var state = keys[uid], state.phase == .queued(lane) else { continue }
             activeCount += 1
-            keys[uid]?.phase = .loading
-            keys[uid]?.isDirty = false
+            state.isResync = lane == .resync
+            if state.isResync { activeResyncCount += 1 }
+            state.phase = .loading
+            state.isDirty = false
+            keys[uid] = state
             effects.append(.load(uid))
         }
     }
@@ -101,6 +137,8 @@ package struct ControllerMachine {
     /// The round is over, until the key is woken again.
     private mutating func rest(_ uid: UID) {
         activeCount -= 1
+        if keys[uid]?.isResync ?? false { activeResyncCount -= 1 }
+        keys[uid]?.isResync = false
         keys[uid]?.phase = .idle
     }
 
@@ -110,7 +148,7 @@ package struct ControllerMachine {
         guard var state = keys[uid], state.phase == .loading else { return }
         guard let stored else {
             rest(uid)
-            keys[uid] = nil
+            remove(uid)
             return
         }
         state.memory.notice(stored, designer: designer)
@@ -118,7 +156,7 @@ package struct ControllerMachine {
         state.memory.drift.complete(&input, siteCount: keys.count)
         let plan = plan(input)
         decisions[plan.rule, default: 0] += 1
-        let steps = PlanSteps(plan, stored: stored, site: input.site, designer: designer, epoch: epoch, now: now.wall)
+        var steps = PlanSteps(plan, stored: stored, site: input.site, designer: designer, epoch: epoch, now: now.wall)
         let planned = state.nextLook
         state.nextLook = nil
         if case .at(let instant) = plan.nextLook {
@@ -127,6 +165,15 @@ package struct ControllerMachine {
             if instant != planned || instant <= now.steady { timers.insert(Timer(at: instant, uid: uid)) }
         }
         state.log = LogFacts(generation: stored.record.metadata.generation, rule: plan.rule, reason: plan.reason)
+        let isWaiting = !admit(&steps, for: uid, &state, now.steady)
+        // Somebody waits until the record comes to rest or for a time that nothing can shorten.
+        if state.nextLook != nil || plan.actions.isEmpty && !state.memory.isCalling { state.woken = nil }
+        if isWaiting {
+            keys[uid] = state
+            rest(uid)
+            if state.isDirty { wake(uid) }
+            return
+        }
         if let transaction = steps.transaction {
             state.phase = .committing(steps)
             keys[uid] = state
@@ -145,7 +192,7 @@ package struct ControllerMachine {
         keys[uid] = state
         rest(uid)
         if steps.forgets {
-            keys[uid] = nil
+            remove(uid)
             effects.append(.removeOutput(uid))
             return
         }
@@ -179,10 +226,35 @@ package struct ControllerMachine {
         effects.append(.report(uid, state.log, message: why))
     }
 
+    /// Keeps the calls that may begin now; the others wait for their turn, upon which the key is looked at again.
+    /// - Returns: false if the whole plan has to wait: a write that waits commits no intent yet.
+    private mutating func admit(
+        _ steps: inout PlanSteps, for uid: UID, _ state: inout KeyState, _ now: Instant
+    ) -> Bool {
+        let wanted = steps.calls.filter { $0.kind.isToAzure && state.memory.inFlight[$0.kind] == nil }
+        if state.asksForCalls { calls.keep(Set(wanted.map(\.kind)), of: uid) }
+        state.asksForCalls = !wanted.isEmpty
+        var isComplete = true
+        for call in wanted {
+            let lane = Lane.of(call.kind, rule: state.log.rule, woken: state.woken ?? .timer)
+            state.log.lane = lane
+            if calls.admit(call, for: uid, lane: lane, now: now) { continue }
+            if call.kind.changesSite { isComplete = false }
+            steps.drop(call)
+        }
+        return isComplete
+    }
+
+    private mutating func remove(_ uid: UID) {
+        keys[uid] = nil
+        calls.forget(uid)
+        pacer.ended(uid)
+    }
+
     private mutating func begin(_ wanted: [Call], for uid: UID, _ now: Instant) {
         for call in wanted {
             guard var state = keys[uid], state.memory.inFlight[call.kind] == nil else { continue }
-            let id = calls.enqueue(call, for: uid, state.log)
+            let id = calls.begin(call, for: uid, state.log)
             state.memory.begins(call, id: id, at: now)
             keys[uid] = state
         }
@@ -191,14 +263,52 @@ package struct ControllerMachine {
     private mutating func callFinished(
         _ uid: UID, _ id: CallID, _ result: CallResult, _ now: Instant, _ effects: inout [ControllerEffect]
     ) {
-        guard let kind = calls.finished(id), var state = keys[uid], state.memory.inFlight[kind] == id else { return }
+        guard case .ended(let kind) = calls.finished(id, result, now: now), var state = keys[uid],
+            state.memory.inFlight[kind] == id
+        else { return }
         state.storeFailures = 0
-        state.memory.learn(from: result, of: kind, now: now, using: &generator)
+        state.memory.learn(from: paced(result, uid, now), of: kind, now: now, using: &generator)
         keys[uid] = state
         wake(uid)
     }
 
+    /// The result with the wait that all operations in flight allow.
+    private mutating func paced(_ result: CallResult, _ uid: UID, _ now: Instant) -> CallResult {
+        switch result {
+        case .siteAccepted(let operation, let named):
+            return .siteAccepted(operation: operation, pollAfter: pacer.accepted(uid, named: named, now: now))
+        case .operationRunning(let operation, let named):
+            return .operationRunning(operation: operation, pollAfter: pacer.goesOn(uid, named: named, now: now))
+        case .operationEnded, .operationFailed: pacer.finished(uid, now: now)
+        case .siteWritten, .siteDeleted, .siteWasAbsent: pacer.ended(uid)
+        default: break
+        }
+        return result
+    }
+
     // MARK: all sites at once
+
+    private mutating func listSites(_ now: Instant, _ effects: inout [ControllerEffect]) {
+        isListInFlight = true
+        nextListAt = nil
+        listStartedAt = now
+        calls.chargeReads(listCost, now: now)
+        effects.append(.listSites)
+    }
+
+    /// Reads that a list of all sites costs. Azure does not say how many sites a page of it holds; a hundred is a guess on the safe side.
+    private var listCost: Int { listedSiteCount / 100 + 1 }
+
+    /// Many sites that wait to be read one by one are read in one list, where that is cheaper: it settles them all.
+    private mutating func listInPlaceOfReads(_ now: Instant, _ effects: inout [ControllerEffect]) {
+        guard !isListInFlight, !isListPending, calls.waitingCount(.readSite) > 2 * listCost + 8,
+            listStartedAt.map({ now - $0 >= ControllerMachine.shortestListPeriod || now < $0 }) ?? true
+        else { return }
+        listSites(now, &effects)
+    }
+
+    /// Between two lists that take the place of reads.
+    static let shortestListPeriod: Duration = .seconds(10)
 
     private mutating func listed(
         _ sites: [ObservedSite], startedAt: Instant, _ now: Instant, _ effects: inout [ControllerEffect]
@@ -207,15 +317,18 @@ package struct ControllerMachine {
         isListPending = false
         isListInFlight = false
         listFailures = 0
+        listedSiteCount = sites.count
         scheduleList(at: now + ControllerMachine.resyncPeriod)
-        var byUID: [UID: ObservedSite] = [:]
-        for site in sites where site.instance == designer.instance.text {
-            if let uid = site.uid.flatMap({ UID($0) }) { byUID[uid] = site }
+        // By name, as single sites are read: one whose tags somebody has taken away is still the one of that name.
+        let byName = Dictionary(sites.map { ($0.name.lowercased(), $0) }) { $1 }
+        var news: [UID] = []
+        for index in keys.indices {
+            let uid = keys[index].key
+            let listed = byName[keys.values[index].memory.siteName(of: uid)]
+            let isNews = keys.values[index].memory.learn(listed: listed, listStartedAt: startedAt, now: now)
+            if isNews || wasFirst { news.append(uid) }
         }
-        for uid in keys.keys.sorted() {
-            guard let isNews = keys[uid]?.memory.learn(listed: byUID[uid], listStartedAt: startedAt) else { continue }
-            if isNews || wasFirst { wake(uid) }
-        }
+        for uid in news.sorted() { wake(uid, wasFirst ? .start : .list) }
     }
 
     private mutating func listFailed(_ failure: CallResult.Failure, _ now: Instant) {
@@ -237,20 +350,18 @@ package struct ControllerMachine {
         while let timer = timers.min, timer.at <= now {
             timers.removeMin()
             guard let uid = timer.uid else {
-                if let due = nextListAt, due <= now, !isListInFlight {
-                    isListInFlight = true
-                    nextListAt = nil
-                    effects.append(.listSites)
-                }
+                if let due = nextListAt, due <= now, !isListInFlight { listSites(now, &effects) }
                 continue
             }
             // Timers are not removed when a plan changes; only the one that the newest plan asked for counts.
-            if keys[uid]?.nextLook == timer.at { wake(uid) }
+            if keys[uid]?.nextLook == timer.at { wake(uid, .timer) }
         }
     }
 
-    private mutating func announceTimer(_ effects: inout [ControllerEffect]) {
-        guard let earliest = timers.min?.at, earliest != announcedTimer else { return }
+    private mutating func announceTimer(_ now: Instant, _ effects: inout [ControllerEffect]) {
+        guard let earliest = [timers.min?.at, calls.nextGrant(now: now)].compactMap(\.self).min(),
+            earliest != announcedTimer
+        else { return }
         announcedTimer = earliest
         effects.append(.setTimer(earliest))
     }
@@ -277,8 +388,8 @@ extension StoreError {
 struct KeyState {
     enum Phase: Equatable {
         case idle
-        /// Woken, and waiting for its turn.
-        case queued
+        /// Woken, and waiting for its turn in this lane.
+        case queued(Lane)
         case loading
         case committing(PlanSteps)
 
@@ -293,6 +404,12 @@ struct KeyState {
     var phase = Phase.idle
     /// Something happened since the newest load began.
     var isDirty = false
+    /// The most urgent reason since it came to rest; nil at rest.
+    var woken: WakeReason?
+    /// It counts among the keys that a list brought up.
+    var isResync = false
+    /// The newest plan asked for calls to Azure: some may wait or be granted.
+    var asksForCalls = false
     var nextLook: Instant?
     var storeFailures = 0
     var log = LogFacts(generation: 0, rule: .steady, reason: "")

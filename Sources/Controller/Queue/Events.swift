@@ -17,6 +17,8 @@ package enum ControllerEvent: Sendable {
     /// `startedAt`: the steady time before the first page was asked for.
     case listed(startedAt: Instant, [ObservedSite])
     case listFailed(CallResult.Failure)
+    /// What the client says is left of the quotas.
+    case budgetRead([BudgetReading])
     case timerFired
 }
 
@@ -45,6 +47,8 @@ package struct LogFacts: Hashable, Sendable {
     package let generation: Int64
     package let rule: RuleName
     package let reason: String
+    /// Of the calls that follow from it.
+    package var lane = Lane.progress
 }
 
 /// One request to Azure or to an agent, with all that it needs.
@@ -53,8 +57,8 @@ package enum Call: Hashable, Sendable {
     case putSite(SiteDesign, isUpdate: Bool)
     case followOperation(String)
     case readSite(name: String)
-    /// Reads the site in full and compares; `writerSince`: also who changed it after that, if it differs.
-    case readDetails(SiteDesign, writerSince: Instant?)
+    /// Reads the site in full and compares; `namesWriter`: also who changed it last, if it differs.
+    case readDetails(SiteDesign, namesWriter: Bool)
     case deleteSite(name: String)
     case readContainerLog(name: String)
     case greetAgent(AgentAddress)
@@ -89,11 +93,16 @@ package enum CallResult: Hashable, Sendable {
         package var kind: CallFailure.Kind
         package var message: String
         package var retryAfter: Duration?
+        /// The hosting plan or its webspace is busy with something else: fewer writes at a time may go there.
+        package var isPlanBusy: Bool
 
-        package init(kind: CallFailure.Kind, message: String, retryAfter: Duration? = nil) {
+        package init(
+            kind: CallFailure.Kind, message: String, retryAfter: Duration? = nil, isPlanBusy: Bool = false
+        ) {
             self.kind = kind
             self.message = message
             self.retryAfter = retryAfter
+            self.isPlanBusy = isPlanBusy
         }
     }
 
@@ -121,6 +130,8 @@ package enum CallResult: Hashable, Sendable {
     /// Not the agent answered, or nobody did.
     case agentNotReady(message: String)
     case failed(Failure)
+    /// Our own quota would be used up: nothing was sent, and nothing has failed. May be sent after the time.
+    case notSent(retryAfter: Duration)
 }
 
 package struct RunReported: Hashable, Sendable {

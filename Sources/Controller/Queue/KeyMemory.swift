@@ -143,6 +143,7 @@ struct KeyMemory {
             sentStop = stopBeingSent
         case .agentNotReady(let message):
             if !isOutdated { agentDidNotAnswer(message, kind, now, &generator) }
+        case .notSent: break  // goes on waiting
         case .failed(let failure):
             fail(kind, failure, now, &generator)
             if kind.changesSite { wrote(now) }
@@ -151,8 +152,14 @@ struct KeyMemory {
     }
 
     /// A list of all sites is the newest look unless the site was written since. True when it says something new.
-    mutating func learn(listed: ObservedSite?, listStartedAt: Instant) -> Bool {
+    mutating func learn(listed: ObservedSite?, listStartedAt: Instant, now: Instant) -> Bool {
         if inFlight.keys.contains(where: \.changesSite) { return false }
+        // As in `read`: a list may lag behind a write as well, and would have the site written again.
+        if let listed, let lastPutSucceededAt, now - lastPutSucceededAt < KeyMemory.readLag,
+            listed.writer != lastPutWriter
+        {
+            return false
+        }
         if let lastWriteAt, lastWriteAt >= listStartedAt { return false }
         switch (site, listed) {
         case (.unknown, nil), (.absent, nil): return false
@@ -172,6 +179,11 @@ struct KeyMemory {
     }
 
     // MARK: out
+
+    var isCalling: Bool { !inFlight.isEmpty }
+
+    /// Computed once per record where it can be: the list of all sites asks every one.
+    func siteName(of uid: UID) -> String { identity?.name ?? SiteDesigner.siteName(of: uid) }
 
     func input(_ stored: StoredRecord, now: Moment, isListPending: Bool, freeze: Freeze? = nil) -> PlanInput {
         PlanInput(

@@ -35,6 +35,11 @@ struct PlanSteps: Equatable {
         }
     }
 
+    /// The call waits for its turn.
+    mutating func drop(_ call: Call) {
+        calls.removeAll { $0.kind == call.kind }
+    }
+
     /// A status that differs is written; the next action alone is news only once the record has come to rest.
     private static func isWorthWriting(_ plan: Plan, _ current: FunctionAppStatus, hasOperations: Bool) -> Bool {
         if hasOperations { return plan.status != current }
@@ -113,7 +118,8 @@ struct PlanSteps: Equatable {
         case .followOperation(let operation): return .followOperation(operation)
         case .deleteSite: return .deleteSite(name: name)
         case .readSite: return .readSite(name: name)
-        case .readDetails(let since): return .readDetails(designer.design(of: record), writerSince: since)
+        case .readDetails(let namesWriter):
+            return .readDetails(designer.design(of: record), namesWriter: namesWriter)
         case .readContainerLog: return .readContainerLog(name: name)
         case .greetAgent: return address.map { .greetAgent($0) }
         case .openAttempt(let run, let number, let bootID):

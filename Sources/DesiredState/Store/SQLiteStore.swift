@@ -1,13 +1,13 @@
 import Foundation
 import GRDB
 
-/// The store in one SQLite file: WAL, and `synchronous=FULL` on every connection, so that a commit that returned survives a power cut.
+/// The store in one SQLite file: WAL, and `synchronous=FULL` where it is written, so that a commit that returned survives a power cut.
 package final class SQLiteStore: RecordStore {
     package let instance: InstanceID
     package let key: StoreKey
     package let changes = ChangeHub()
 
-    private let pool: DatabasePool
+    let pool: DatabasePool
 
     /// How many deletions `watch` can look back on; a watcher that is further behind lists again.
     static let keptDeletions = 1000
@@ -18,14 +18,14 @@ package final class SQLiteStore: RecordStore {
         configuration.maximumReaderCount = 3
         configuration.busyMode = .timeout(5)
         configuration.foreignKeysEnabled = true
-        configuration.prepareDatabase { database in
-            try database.execute(sql: "PRAGMA synchronous = FULL")
-        }
         let freshInstance = InstanceID(using: &generator)
         let freshKey = StoreKey(using: &generator)
         do {
             let opened = try DatabasePool(path: path, configuration: configuration)
             pool = opened
+            // GRDB 7.10 sets NORMAL on the pool's writer after its preparations (`setUpWALMode`): a commit that returned would
+            // be lost with the power. Readers write nothing.
+            try opened.writeWithoutTransaction { try $0.execute(sql: "PRAGMA synchronous = FULL") }
             // The file holds secrets of containers; the directory is closed to others as well.
             chmod(path, 0o600)
             try Migrations.migrator().migrate(opened)

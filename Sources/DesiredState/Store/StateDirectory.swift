@@ -13,6 +13,7 @@ package struct StateDirectory: Sendable, ~Copyable {
         if mkdir(path, 0o700) != 0, errno != EEXIST {
             throw StoreError(.unavailable, "cannot make \(path): \(errorText(errno))")
         }
+        try StateDirectory.syncParent(of: path)
         let lockPath = path + "/lock"
         let descriptor = open(lockPath, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard descriptor >= 0 else { throw StoreError(.unavailable, "cannot open \(lockPath): \(errorText(errno))") }
@@ -26,6 +27,21 @@ package struct StateDirectory: Sendable, ~Copyable {
         }
         self.path = path
         lockDescriptor = descriptor
+    }
+
+    /// A directory survives a power cut when its parent was synced, whatever was synced inside.
+    private static func syncParent(of path: String) throws(StoreError) {
+        let descriptor = open(path + "/..", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        // A parent that may not be read is not ours, and the directory was made before.
+        guard descriptor >= 0 else {
+            if errno == EACCES { return }
+            throw StoreError(.unavailable, "cannot open the parent of \(path): \(errorText(errno))")
+        }
+        defer { close(descriptor) }
+        // Some file systems cannot sync directories, and say so.
+        guard fsync(descriptor) == 0 || errno == EINVAL else {
+            throw StoreError(.unavailable, "cannot sync the parent of \(path): \(errorText(errno))")
+        }
     }
 
     deinit {

@@ -8,7 +8,7 @@ final class Cloud: @unchecked Sendable {
     enum Outcome: Sendable {
         case answer(InProcessAzure.Answer)
         case forward(instance: String)
-        case reset
+        case reset(faults: [String])
         case cancelled
         case timedOut
     }
@@ -133,7 +133,7 @@ final class Cloud: @unchecked Sendable {
         case .reply(let id, let answer): settle(id, .answer(answer))
         case .replyLater(let id, let answer, let at):
             time.after(.nanoseconds(at - time.steady)) { [weak self] in self?.settle(id, .answer(answer)) }
-        case .reset(let id, _): settle(id, .reset)
+        case .reset(let id, let faults): settle(id, .reset(faults: faults))
         case .forward(let id, let instance): settle(id, .forward(instance: instance))
         case .start(let launch): start(launch)
         case .stop(let instance, let grace):

@@ -40,13 +40,20 @@ struct WorldTransport: Transport {
                 run.judge.answered(sent, life: life, status: nil, retryAfter: nil)
                 throw failure(request, requestID, .timedOut, "no answer in time", isPossiblyApplied: true)
             }
-            let reply = reply(answer, requestID)
+            var reply = reply(answer, requestID)
+            if answer.status == 429, reply.headers.contains(name: "retry-after"),
+                run.dice.chance(run.chaos.retryAfterLoss)
+            {
+                run.noteFault("no-retry-after")
+                reply.headers.remove(name: "retry-after")
+            }
             let wait = reply.headers.first(name: "retry-after").flatMap { Int64($0) }
             run.judge.answered(sent, life: life, status: answer.status, retryAfter: wait)
             run.trace.note("life \(life.number) \(sent) \(answer.status) \(answer.faults)")
             return reply
-        case .reset:
+        case .reset(let faults):
             run.noteFault("reset")
+            run.noteFaults(faults)
             run.judge.answered(sent, life: life, status: nil, retryAfter: nil)
             throw failure(request, requestID, .connection, "connection reset", isPossiblyApplied: true)
         case .timedOut, .forward:
@@ -136,7 +143,7 @@ struct SentRequest: CustomStringConvertible, Sendable {
         case "PUT" where isWhole: effect = .putSite
         case "DELETE" where isWhole: effect = .deleteSite
         case "GET", "HEAD": effect = .none
-        case "POST" where last == "list": effect = .none
+        case "POST" where last == "list" || last == "containerlogs": effect = .none
         default: effect = site == nil ? .none : .changeSite
         }
         isCounted = request.url.hasPrefix("https://management.azure.com/")

@@ -33,6 +33,8 @@ package enum Invariant: String, CaseIterable, Sendable {
     case retryAfterHeeded = "retry-after-heeded"
     /// A paused record causes no write and no run.
     case pausedWritesNothing = "paused-writes-nothing"
+    /// Nothing is begun while the store is frozen.
+    case frozenWritesNothing = "frozen-writes-nothing"
     /// A commit of an earlier life does not succeed.
     case fenced = "fenced"
     /// Nothing goes round and round.

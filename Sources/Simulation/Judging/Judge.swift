@@ -29,6 +29,7 @@ final class Judge: @unchecked Sendable {
     private var runExecutions: [UID: [Int: Int]] = [:]
     private var rates: [String: RateMeter] = [:]
     private var frozenUntil: [String: Int64] = [:]
+    private var frozenSince: Int64?
     private var repeats: [String: (window: Int64, count: Int)] = [:]
 
     /// A call is repeated after half a second at the soonest; other rounds of the same record add some more.
@@ -196,13 +197,16 @@ final class Judge: @unchecked Sendable {
 
     private func judge(_ operation: Transaction.Operation, before: [UID: StoredRecord], life: Life?) {
         switch operation {
+        case .setFreeze(let freeze): frozenSince = freeze == nil ? nil : run.time.elapsed
         case .openIntent(let intent):
+            judgeFreeze()
             if let stored = before[intent.uid] {
                 demand(
                     stored.record.spec.suspend.map { isOver($0) } ?? true || stored.record.isBeingDeleted,
                     .pausedWritesNothing, "an intent is opened for a paused record")
             }
         case .openAttempt(let attempt):
+            judgeFreeze()
             guard let stored = before[attempt.uid] else { return }
             demand(
                 stored.record.spec.suspend.map { isOver($0) } ?? true, .pausedWritesNothing,
@@ -223,6 +227,12 @@ final class Judge: @unchecked Sendable {
             demand(isGone || isOrphaned, .forgottenOnlyWhenGone, "\(name) is still there")
         default: return
         }
+    }
+
+    private func judgeFreeze() {
+        // Who has committed a freeze tells the controller afterwards.
+        let since = frozenSince.map { run.time.elapsed - $0 } ?? 0
+        demand(since < 1_000_000_000, .frozenWritesNothing, "an intent or attempt is opened in a frozen store")
     }
 
     private func isOver(_ pause: Suspension) -> Bool {

@@ -6,6 +6,7 @@ extension SimulationRun {
     /// What is not yet as it should be, once nothing fails any more.
     func unrest() -> [(Invariant, String)] {
         var faults: [(Invariant, String)] = []
+        if usersAtWork > 0 { faults.append((.converged, "users are still at work")) }
         for stored in judge.records.values.sorted(by: { $0.record.uid < $1.record.uid }) {
             let record = stored.record
             let name = "\(record.metadata.name.text) (\(record.uid.short))"
@@ -20,6 +21,9 @@ extension SimulationRun {
             }
             if (stored.attempts.last?.run ?? 0) < record.spec.invocations {
                 faults.append((.converged, "\(name) has not run \(record.spec.invocations) times: \(why(record))"))
+            }
+            if !record.status.isTrue(.ready), !record.status.isTrue(.stalled) {
+                faults.append((.converged, "\(name) is neither ready nor stalled: \(why(record))"))
             }
             if let fault = siteFault(stored) { faults.append((.converged, "\(name) \(fault): \(why(record))")) }
         }
@@ -46,7 +50,10 @@ extension SimulationRun {
             return "has a site of another design"
         }
         if site.image != "DOCKER|" + record.spec.image.canonical { return "has a site of another image" }
-        return nil
+        for setting in anyDesigner.design(of: record).appSettings where site.settings[setting.name] != setting.value {
+            return "has a site with another \(setting.name)"
+        }
+        return site.state == "Running" ? nil : "has a site that is \(site.state)"
     }
 
     /// Records that never ran have nothing to wait for.

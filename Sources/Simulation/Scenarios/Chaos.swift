@@ -32,7 +32,7 @@ struct Chaos: Sendable {
     static let ownFaults = [
         "request-lost", "reply-lost", "reset", "agent-request-lost", "agent-reply-lost", "agent-late",
         "store-unavailable", "hint-trouble", "no-retry-after", "container-ended", "clock-back", "clock-forward",
-        "takeover", "outsider-deletes", "outsider-strips", "outsider-edits", "outsider-stops",
+        "takeover", "outsider-deletes", "outsider-strips", "outsider-edits", "outsider-sets", "outsider-stops",
     ]
 
     static var faultNames: [String] { ownFaults + FaultKind.allCases.map(\.rawValue) }

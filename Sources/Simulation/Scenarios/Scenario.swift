@@ -19,6 +19,10 @@ package enum Scenario: String, CaseIterable, Sendable {
     case atLeastOnce = "at-least-once"
     /// A site that outlives its record.
     case orphan
+    /// A record that never comes to a site.
+    case abandon
+    /// The store is frozen for a while.
+    case freeze
     /// Everything, by chance, with everything going wrong.
     case mixed
 
@@ -33,6 +37,9 @@ package enum Scenario: String, CaseIterable, Sendable {
         case pauseUntil(seconds: Int)
         case resume
         case delete
+        /// Deletes a record that never had a site, and takes its finalizers away.
+        case abandon
+        case freeze(Bool)
     }
 
     struct Blueprint: Sendable {
@@ -44,6 +51,7 @@ package enum Scenario: String, CaseIterable, Sendable {
         var timeout = 600
         var isAtLeastOnce = false
         var isOrphaned = false
+        var isPaused = false
     }
 
     func script(_ dice: Dice) -> [(after: ClosedRange<Int>, step: Step)] {
@@ -76,6 +84,12 @@ package enum Scenario: String, CaseIterable, Sendable {
         case .atLeastOnce:
             return [(0...2, .create(Blueprint(seconds: 60, isAtLeastOnce: true))), (20...90, .start)]
         case .orphan: return [(0...2, .create(Blueprint(isOrphaned: true))), (0...60, .delete)]
+        case .abandon: return [(0...2, .create(Blueprint(isPaused: true))), (0...60, .abandon)]
+        case .freeze:
+            return [
+                (0...2, .create(Blueprint())), (0...20, .freeze(true)), (0...20, .start), (10...60, .changeSettings),
+                (10...60, .freeze(false)), (0...60, .delete),
+            ]
         case .mixed: return Self.mixed(dice)
         }
     }

@@ -12,6 +12,8 @@ extension SimulationRun {
             try await time.pause(.seconds(dice.int(delay)))
             if case .create(let blueprint) = step {
                 uid = try await create(blueprint, named: "record-\(index)")
+            } else if case .freeze(let isFrozen) = step {
+                try await freeze(isFrozen)
             } else if let uid {
                 try await change(uid, step)
             }
@@ -27,6 +29,7 @@ extension SimulationRun {
         let spec = FunctionAppSpec(
             image: try ImageReference(parsing: blueprint.image), args: command(blueprint.seconds, blueprint.exitCode),
             invocations: blueprint.invocations, run: run,
+            suspend: blueprint.isPaused ? Suspension(by: "a user") : nil,
             deletionPolicy: blueprint.isOrphaned ? .orphan : .delete)
         var generator = dice.branch()
         let record = FunctionApp(
@@ -35,6 +38,15 @@ extension SimulationRun {
         try await userCommit([.create(record)])
         waiter(for: record.uid)
         return record.uid
+    }
+
+    /// As who finds the store behind its sites, or `skls recover`.
+    private func freeze(_ isFrozen: Bool) async throws {
+        let freeze =
+            isFrozen ? Freeze(since: Instant(nanoseconds: time.wall), reason: "the store is behind its sites") : nil
+        trace.note(isFrozen ? "the store is frozen" : "the store is not frozen any more")
+        try await userCommit([.setFreeze(freeze)])
+        for life in lives where life.isAlive { life.service?.freezeChanged(freeze) }
     }
 
     private func command(_ seconds: Int, _ code: Int) -> [String] { ["run", String(seconds), String(code)] }
@@ -48,7 +60,7 @@ extension SimulationRun {
             let now = Instant(nanoseconds: time.wall)
             var operations: [Transaction.Operation] = []
             switch step {
-            case .create: return
+            case .create, .freeze: return
             case .start:
                 // As `docker start`: not while a run is open.
                 if stored.attempts.contains(where: \.isOpen) { return }
@@ -63,6 +75,11 @@ extension SimulationRun {
             case .pauseUntil(let seconds):
                 record.spec.suspend = Suspension(by: "a user", until: now + .seconds(seconds))
             case .resume: record.spec.suspend = nil
+            case .abandon:
+                guard stored.intent == nil, record.spec.suspend != nil else { return }
+                operations =
+                    [.require(uid, record.metadata.resourceVersion), .markDeleted(uid, at: now)]
+                    + Finalizer.allCases.map { .removeFinalizer(uid, $0) }
             case .delete: operations = [.markDeleted(uid, at: now)]
             }
             if operations.isEmpty {
@@ -129,7 +146,7 @@ extension SimulationRun {
         let sites = cloud.azure.sites.filter { !$0.isDeleted && !$0.isHidden }
         guard !sites.isEmpty else { return }
         let site = dice.pick(sites)
-        let what = dice.pick(["deletes", "strips", "edits", "stops"])
+        let what = dice.pick(["deletes", "strips", "edits", "sets", "stops"])
         let status: Int
         switch what {
         case "deletes": status = cloud.outsider("DELETE", site: site.name)
@@ -140,6 +157,15 @@ extension SimulationRun {
                 body:
                     #"{"tags":{\#(site.tags.filter { $0.key != "skls-hash" }.sorted { $0.key < $1.key }.map { "\"\($0.key)\":\"\($0.value)\"" }.joined(separator: ","))}}"#
             )
+        case "sets":
+            // One of ours gets another value, and one of theirs is added.
+            var settings = site.settings
+            settings["WEBSITES_PORT"] = "81"
+            settings["THEIRS"] = "1"
+            let members = settings.sorted { $0.key < $1.key }.map { "\"\($0.key)\":\"\($0.value)\"" }
+            status = cloud.outsider(
+                "PUT", site: site.name, "/config/appsettings",
+                body: #"{"properties":{\#(members.joined(separator: ","))}}"#)
         default: status = cloud.outsider("POST", site: site.name, "/stop")
         }
         trace.note("somebody \(what) \(site.name): \(status)")
@@ -162,6 +188,8 @@ extension Scenario.Step {
         case .pause, .pauseUntil: "pauses"
         case .resume: "resumes"
         case .delete: "deletes"
+        case .abandon: "abandons"
+        case .freeze: "freezes"
         }
     }
 }

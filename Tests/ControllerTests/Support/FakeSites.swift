@@ -10,6 +10,8 @@ final class FakeSites: SitesAPI {
         var plans: [AppServicePlan] = []
         var put: Result<PutOutcome, AzureError>?
         var step: LongRunningOperation.Step?
+        /// Nil = it may not be read.
+        var activity: [ActivityEvent]?
     }
 
     private let state: NIOLockedValueBox<State>
@@ -82,6 +84,15 @@ final class FakeSites: SitesAPI {
             $0.calls.append("start")
             $0.details?.site.state = "Running"
         }
+    }
+
+    func activity(
+        from: String, to: String, correlationID: CorrelationID
+    ) async throws(AzureError) -> [ActivityEvent] {
+        guard let events = asked("activity \(from) \(to)").activity else {
+            throw AzureError(code: .forbidden, operation: .listActivity, resource: "", message: "no role")
+        }
+        return events
     }
 
     func getPlan(_ id: ResourceID, correlationID: CorrelationID) async throws(AzureError) -> AppServicePlan? {

@@ -45,6 +45,12 @@ package protocol SitesAPI: Sendable {
     /// Sets the switch to `Running`; a site that runs stays as it is. One write.
     func startSite(_ name: SiteName, correlationID: CorrelationID) async throws(AzureError)
 
+    /// What was done in the resource group between two times (RFC 3339), as far as the activity log has it by now: it
+    /// lags behind by minutes. The first page only. One read.
+    func activity(
+        from: String, to: String, correlationID: CorrelationID
+    ) async throws(AzureError) -> [ActivityEvent]
+
     /// The App Service plan, or nil if Azure says that this very plan does not exist. One read.
     func getPlan(_ id: ResourceID, correlationID: CorrelationID) async throws(AzureError) -> AppServicePlan?
 

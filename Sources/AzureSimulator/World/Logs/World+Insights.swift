@@ -3,12 +3,14 @@
 
 extension World {
     static let insightsVersions = [
-        "2015-05-01", "2016-09-01", "2017-05-01-preview", "2018-05-01-preview", "2020-02-02", "2020-02-02-preview",
+        "2015-04-01", "2015-05-01", "2016-09-01", "2017-05-01-preview", "2018-05-01-preview", "2020-02-02",
+        "2020-02-02-preview",
         "2021-05-01-preview",
     ]
 
     mutating func answerInsights(_ call: ResourceCall, at now: Instant) -> Reply {
         if call.path.segments.first?.lowercased() == "diagnosticsettings" { return answerDiagnostics(call) }
+        if call.path.segments.first?.lowercased() == "eventtypes" { return answerActivity(call, at: now) }
         guard let group = call.path.group, let name = call.path.name else {
             return call.method == "GET" ? listComponents(call) : call.methodNotAllowed
         }

@@ -33,7 +33,7 @@ struct ResourceProvider: Sendable {
             versions: World.operationalInsightsVersions,
             answer: { world, call, now in world.answerOperationalInsights(call, at: now) }),
         ResourceProvider(
-            namespace: "Microsoft.Insights", types: ["components", "diagnosticSettings"],
+            namespace: "Microsoft.Insights", types: ["components", "diagnosticSettings", "eventTypes"],
             versions: World.insightsVersions, answer: { world, call, now in world.answerInsights(call, at: now) }),
         ResourceProvider(
             namespace: "Microsoft.App", types: ["managedEnvironments"], versions: World.appVersions,

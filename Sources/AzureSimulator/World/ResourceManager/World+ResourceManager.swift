@@ -28,6 +28,11 @@ extension World {
         } else {
             let (request, wasEmpty) = behindEmptyPage(sent)
             reply = forbidden(request.method, path, principal) ?? authorizedReply(request, path: path, at: now)
+            if !["GET", "HEAD"].contains(request.method), (200..<300).contains(reply.status) {
+                activity.note(
+                    path, method: request.method, by: principal, status: reply.status,
+                    correlationID: request.correlationRequestID ?? "", in: settings.subscriptionID, at: now)
+            }
             if !wasEmpty { putEmptyPage(before: &reply, to: request) }
             spoil(&reply, to: request)
         }

@@ -1,0 +1,28 @@
+import Testing
+
+@testable import DesiredState
+
+/// All that can be read of a store.
+struct StoreContents: Equatable, Sendable {
+    var records: [StoredRecord] = []
+    var list: RecordList
+    var changes: ChangeList
+    var tombstones: [Tombstone]
+    var sightings: [Sighting]
+    var image: ImageRecord?
+    var inventory: [InventoryEntry]
+    var freeze: Freeze?
+    var writers: Set<String>
+
+    init(_ store: any RecordStore) async throws {
+        list = try await store.list(includingDeleted: true)
+        changes = try await store.changes(since: .zero)
+        tombstones = try await store.tombstones()
+        sightings = try await store.sightings()
+        image = try await store.image("i")
+        inventory = try await store.inventory("web")
+        freeze = try await store.freeze()
+        writers = try await store.writers()
+        for uid in try await store.allUIDs() { records.append(try #require(try await store.load(uid))) }
+    }
+}
