@@ -27,6 +27,10 @@ package struct Daemon: Sendable {
         let directory = try StateDirectory(path: configuration.stateDirectory)
         var generator = SystemRandomNumberGenerator()
         let store = try SQLiteStore(path: directory.databasePath, generator: &generator)
+        if configuration.startsFrozen {
+            let freeze = Freeze(since: DaemonCore.clock(), reason: "started with --frozen")
+            try await store.commit(Transaction(origin: .user, [.setFreeze(freeze)]))
+        }
         let output = try OutputStore(directory: FilePath(directory.outputsPath))
         let core = DaemonCore(
             store: store, output: output, socketPath: configuration.socketPath,
@@ -159,6 +163,11 @@ struct DaemonCore: Sendable {
         let client = connection.client
         let budgets: @Sendable () -> [RequestBudget] = { client.budgets() }
         let clock = observability.clock
+        let sweeper = SweepService(
+            store: store,
+            azure: SweptSubscription(
+                client: connection.client, account: designer.configuration.contentShareAccount),
+            designer: designer, settings: settings.leaks, clock: DaemonCore.clock, logger: logger)
         let controller = ControllerService(
             store: store,
             performer: CallPerformer(
@@ -167,12 +176,14 @@ struct DaemonCore: Sendable {
                     RunLogReader(logs: connection.client, workspace: $0)
                 }, clock: clock),
             output: output, designer: designer, seed: boot, rates: CallRates(connection.client.rates),
-            budgets: { connection.client.budgets() }, clock: clock, logger: logger, observer: observability.observer)
+            budgets: budgets, sweeper: sweeper, clock: clock, logger: logger, observer: observability.observer)
         let api = APIServer(
             configuration: APIServerConfiguration(socketPath: socketPath, version: sklsVersion), store: store,
             output: output, runInput: AgentRunInput(store: store, agents: agents, directory: directory),
             images: try RegistryImageResolver(settings: settings, transport: connection.transport),
             readiness: ControllerReadiness(controller: controller),
+            leaks: LeakAdapter(
+                desk: RepairDesk(sweeper: sweeper, output: output) { controller.freezeChanged(nil) }),
             explainer: ControllerExplainer(
                 store: store, controller: controller, journal: observability.journal, budgets: budgets),
             metrics: DaemonMetrics(

@@ -1,5 +1,6 @@
 package import AzureClient
 package import AzureSimulator
+package import Controller
 
 /// Everything that the daemon needs to know to run.
 package struct DaemonConfiguration: Sendable {
@@ -10,6 +11,8 @@ package struct DaemonConfiguration: Sendable {
     package var azure: AzureChoice
     /// Where spans are written as JSON lines; `nil` = none are made.
     package var traceFile: String?
+    /// The store may be an older copy: nothing is written to Azure until `skls recover`.
+    package var startsFrozen = false
 
     package enum AzureChoice: Sendable {
         /// A simulator in this process; its state goes when the daemon goes.
@@ -53,6 +56,8 @@ package struct AzureSettings: Sendable {
     package var registry: String?
     /// What every site is given.
     package var sites: SiteSettings
+    /// What is done about sites that no record knows.
+    package var leaks: SweepSettings
     /// Proxies and private authorities on the way to Azure.
     package var http: HTTPSettings
 }
@@ -128,6 +133,7 @@ extension AzureSettings {
         siteAddress = optional("SKLS_SITE_ADDRESS")
         registry = optional("SKLS_REGISTRY")
         sites = SiteSettings(environment: environment, faults: &faults)
+        leaks = SweepSettings(environment: environment, faults: &faults)
         http = HTTPSettings(environment: environment, faults: &faults)
         if !faults.isEmpty {
             throw ConfigurationFaults(

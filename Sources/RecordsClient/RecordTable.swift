@@ -46,7 +46,7 @@ package enum RecordTable {
     }
 
     /// One or two units, as kubectl shows ages.
-    static func age(_ duration: Duration) -> String {
+    package static func age(_ duration: Duration) -> String {
         let seconds = max(0, duration.components.seconds)
         switch seconds {
         case ..<120: return "\(seconds)s"

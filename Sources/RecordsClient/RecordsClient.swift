@@ -155,12 +155,13 @@ package struct RecordsClient: Sendable {
     }
 
     func reply(
-        _ method: HTTPMethod, _ path: String, body: ByteBuffer? = nil, type: String? = nil
+        _ method: HTTPMethod, _ path: String, body: ByteBuffer? = nil, type: String? = nil,
+        timeout: TimeAmount = RecordsClient.requestTimeout
     ) async throws(RecordsClientError) -> Reply {
         var request = request(method, path)
         if let body { request.body = .bytes(body) }
         if let type { request.headers.add(name: "content-type", value: type) }
-        let response = try await execute(request, deadline: .now() + RecordsClient.requestTimeout)
+        let response = try await execute(request, deadline: .now() + timeout)
         let body = try await collect(response.body)
         guard (200..<300).contains(response.status.code) else {
             throw RecordsClientError(response.status, body: body)

@@ -20,7 +20,7 @@ struct Skls: AsyncParsableCommand {
             """,
         subcommands: [
             Apply.self, Inventories.self, Get.self, Explain.self, Events.self, Pause.self, Resume.self, Wait.self,
-            Logs.self, Delete.self, Serve.self, DoctorCommand.self, Simulator.self,
+            Logs.self, Delete.self, Leaks.self, Recover.self, Serve.self, DoctorCommand.self, Simulator.self,
             ShowVersion.self,
         ])
 

@@ -24,6 +24,9 @@ struct Serve: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Where records and output are kept.", valueName: "directory"))
     var state: String = defaultStateDirectory()
 
+    @Flag(help: "Write nothing to Azure until skls recover: for the first start after a restore from a backup.")
+    var frozen = false
+
     @OptionGroup var hostOptions: HostOptions
     @OptionGroup var simulatorOptions: SimulatorOptions
     @OptionGroup var logOptions: LogOptions
@@ -34,8 +37,9 @@ struct Serve: AsyncParsableCommand {
             ? .simulator(try simulatorOptions.configuration())
             : .azure(try AzureSettings(environment: ProcessInfo.processInfo.environment))
         let traces = ProcessInfo.processInfo.environment["SKLS_TRACE_FILE"].flatMap { $0.isEmpty ? nil : $0 }
-        let configuration = DaemonConfiguration(
+        var configuration = DaemonConfiguration(
             stateDirectory: state, socketPath: try hostOptions.socketPath(), azure: azure, traceFile: traces)
+        configuration.startsFrozen = frozen
         try await Daemon(configuration: configuration, logger: try logOptions.logger()).run()
     }
 }

@@ -50,6 +50,7 @@ struct RecordsAPI: Sendable {
             return try await inventories(exchange, Array(segments.dropFirst(RecordsAPI.inventoriesPrefix.count)))
         }
         if segments == ["metrics"], exchange.method == .get { return try await metrics() }
+        if RecordsAPI.servesLeaks(segments) { return try await leaks(exchange) }
         guard segments.starts(with: RecordsAPI.prefix) else { throw RecordsError(.notFound, "page not found") }
         let rest = Array(segments.dropFirst(RecordsAPI.prefix.count))
         switch (exchange.method, rest.count) {
@@ -75,7 +76,7 @@ struct RecordsAPI: Sendable {
             body: .init(byteBuffer: ByteBuffer(string: text)))
     }
 
-    private static func refusal(_ error: RecordsError) -> Response {
+    static func refusal(_ error: RecordsError) -> Response {
         .json(error.json, status: error.status)
     }
 

@@ -11,6 +11,7 @@ struct Backend: Sendable {
     let input: any RunInput
     let images: any ImageResolver
     let readiness: any ReadinessCheck
+    let leaks: any LeakControl
     let explainer: (any Explainer)?
     let metrics: (any MetricsSource)?
     let clock: @Sendable () -> Instant

@@ -13,12 +13,15 @@ package final class ControllerService: Service {
         var cancelTimer: (@Sendable () -> Void)?
         /// Why this life is over: nothing is called any more.
         var end: StoreError?
+        /// As it was told to the machine last.
+        var freeze: Freeze?
     }
 
     private let store: any RecordStore
     private let performer: CallPerformer
     private let output: OutputStore
     private let designer: SiteDesigner
+    private let sweeper: SweepService?
     private let budgets: @Sendable () -> [RequestBudget]
     private let clock: @Sendable () -> Moment
     private let logger: Logger
@@ -32,13 +35,14 @@ package final class ControllerService: Service {
     package init(
         store: any RecordStore, performer: CallPerformer, output: OutputStore, designer: SiteDesigner, seed: UInt64,
         rates: CallRates, budgets: @escaping @Sendable () -> [RequestBudget],
-        clock: @escaping @Sendable () -> Moment, timers: TimerSource = .system, logger: Logger,
-        observer: (any ControllerObserver)? = nil
+        sweeper: SweepService? = nil, clock: @escaping @Sendable () -> Moment, timers: TimerSource = .system,
+        logger: Logger, observer: (any ControllerObserver)? = nil
     ) {
         self.store = store
         self.performer = performer
         self.output = output
         self.designer = designer
+        self.sweeper = sweeper
         self.budgets = budgets
         self.clock = clock
         self.logger = logger
@@ -70,7 +74,11 @@ package final class ControllerService: Service {
 
     /// The store's freeze has changed: told by who has committed it.
     package func freezeChanged(_ freeze: Freeze?) {
-        step(.freezeChanged(freeze))
+        let isNews = state.withLockedValue { state in
+            defer { state.freeze = freeze }
+            return state.freeze != freeze
+        }
+        if isNews { step(.freezeChanged(freeze)) }
     }
 
     /// Ends on graceful shutdown; calls in flight are cancelled, and what they did is found out by the next life.
@@ -85,7 +93,9 @@ package final class ControllerService: Service {
         defer { state.withLockedValue { $0.cancelTimer?() } }
         let userChanges = store.changes.subscribeToUserChanges()
         let epoch = try await store.beginEpoch(writer: designer.writer)
+        sweeper?.begin(epoch)
         let freeze = try await store.freeze()
+        state.withLockedValue { $0.freeze = freeze }
         step(.started(try await store.allUIDs(), epoch: epoch, freeze: freeze))
         await withDiscardingTaskGroup { group in
             group.addTask {
@@ -144,10 +154,7 @@ package final class ControllerService: Service {
             step(.callFinished(uid, id, result))
         case .listSites:
             guard let event = await performer.listSites() else { return }
-            if case .listFailed(let failure) = event {
-                logger.warning("sites cannot be listed", metadata: Logger.Metadata([.reason: failure.message]))
-            }
-            step(event)
+            await listed(event)
         case .removeOutput(let uid):
             do throws(AgentError) {
                 try output.remove(uid: uid.text)
@@ -160,6 +167,27 @@ package final class ControllerService: Service {
             var metadata = metadata(uid, facts)
             metadata[.reason] = "\(message)"
             logger.error("the store failed", metadata: metadata)
+        }
+    }
+
+    /// Nothing is done by a list before it is known whether the store is behind it.
+    private func listed(_ event: ControllerEvent) async {
+        switch event {
+        case .listed(_, let sites):
+            guard let sweeper else { return step(event) }
+            do throws(StoreError) {
+                let freeze = try await sweeper.review(sites)
+                freezeChanged(freeze)
+            } catch {
+                logger.error("the store failed", metadata: Logger.Metadata([.reason: error]))
+                return step(.listFailed(.init(kind: .transient, message: error.description)))
+            }
+            step(event)
+            await sweeper.sweep(sites)
+        case .listFailed(let failure):
+            logger.warning("sites cannot be listed", metadata: Logger.Metadata([.reason: failure.message]))
+            step(event)
+        default: step(event)
         }
     }
 

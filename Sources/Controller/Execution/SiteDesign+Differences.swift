@@ -82,7 +82,8 @@ extension SiteDesign {
     /// But for the writer, which says who wrote and not what.
     private func compareTags(_ site: Site, _ compare: Compare) {
         let observed = Dictionary(site.tags.map { ($0.key.lowercased(), $0.value) }, uniquingKeysWith: { $1 })
-        for (name, value) in tags.sorted(by: { $0.key < $1.key }) where name != SiteTag.writer {
+        for (name, value) in tags.sorted(by: { $0.key < $1.key })
+        where name != SiteTag.writer && name != SiteTag.recordName {
             compare("tags.\(name)", value, observed[name.lowercased()])
         }
     }

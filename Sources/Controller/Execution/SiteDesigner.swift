@@ -31,6 +31,7 @@ package struct SiteDesigner: Sendable {
         tags[SiteTag.managedBy] = "skls"
         tags[SiteTag.instance] = instance.text
         tags[SiteTag.uid] = record.uid.text
+        tags[SiteTag.recordName] = record.metadata.name.text
         tags[SiteTag.designHash] = designHash(of: record)
         tags[SiteTag.writer] = "\(writer):\(record.metadata.resourceVersion)"
         let name = SiteDesigner.siteName(of: record.uid)

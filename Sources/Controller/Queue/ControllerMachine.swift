@@ -78,6 +78,7 @@ package struct ControllerMachine {
             for uid in uids { keys[uid] = KeyState() }
             listSites(now.steady, &effects)
         case .freezeChanged(let freeze):
+            guard freeze != self.freeze else { break }
             self.freeze = freeze
             for uid in keys.keys.sorted() { wake(uid, .list) }
         case .changed(let uid): wake(uid, .user)

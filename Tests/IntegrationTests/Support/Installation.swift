@@ -77,12 +77,12 @@ final class Installation: Sendable {
     var host: String { "unix://\(folder)/skls.sock" }
 
     /// Returns when the daemon listens. `variables` come beside those by which it finds Azure.
-    func startDaemon(_ variables: [String: String] = [:]) async throws {
+    func startDaemon(_ options: String..., variables: [String: String] = [:]) async throws {
         let (ready, continuation) = AsyncStream.makeStream(of: Void.self)
         let handler = lineHandler
         let process = try ChildProcess(
             Installation.binaries + "/skls",
-            ["serve", "--state", folder + "/state", "--host", host, "--log-level", "debug"],
+            ["serve", "--state", folder + "/state", "--host", host, "--log-level", "debug"] + options,
             environment: azure.merging(variables) { _, own in own }
         ) { line in
             if line.contains("listening") { continuation.yield() }
