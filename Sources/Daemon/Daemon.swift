@@ -156,7 +156,9 @@ struct DaemonCore: Sendable {
             configuration: APIServerConfiguration(socketPath: socketPath, version: sklsVersion), store: store,
             output: output, runInput: AgentRunInput(store: store, agents: agents, directory: directory),
             images: try RegistryImageResolver(settings: settings, transport: connection.transport),
-            readiness: ControllerReadiness(controller: controller), clock: DaemonCore.clock, logger: logger)
+            readiness: ControllerReadiness(controller: controller),
+            previewer: ControllerPreviewer(controller: controller, designer: designer), clock: DaemonCore.clock,
+            logger: logger)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await controller.run() }
             group.addTask { try await api.run() }

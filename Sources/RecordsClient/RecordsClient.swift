@@ -40,14 +40,21 @@ package struct RecordsClient: Sendable {
 
     /// Creates or changes the record, or leaves it when it is as the manifest says.
     package func apply(_ manifest: Manifest) async throws(RecordsClientError) -> (ApplyOutcome, FunctionApp) {
+        try outcome(try await put(manifest))
+    }
+
+    func put(_ manifest: Manifest, query: String = "") async throws(RecordsClientError) -> Reply {
         let body: Data
         do {
             body = try JSONEncoder().encode(ManifestBody(manifest))
         } catch {
             throw RecordsClientError(.invalid, "the manifest cannot be written as JSON: \(error)")
         }
-        let reply = try await reply(
-            .PUT, try path(of: manifest.name.text), body: ByteBuffer(data: body), type: "application/json")
+        return try await reply(
+            .PUT, try path(of: manifest.name.text) + query, body: ByteBuffer(data: body), type: "application/json")
+    }
+
+    func outcome(_ reply: Reply) throws(RecordsClientError) -> (ApplyOutcome, FunctionApp) {
         guard let outcome = reply.headers.first(name: "skls-result").flatMap(ApplyOutcome.init) else {
             throw RecordsClientError(.badReply, "the daemon did not say what it did")
         }
@@ -145,7 +152,7 @@ package struct RecordsClient: Sendable {
         }
     }
 
-    private func decode<Value: Decodable>(
+    func decode<Value: Decodable>(
         _ type: Value.Type, from body: ByteBuffer
     ) throws(RecordsClientError) -> Value {
         do {

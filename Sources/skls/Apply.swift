@@ -21,6 +21,7 @@ struct Apply: AsyncParsableCommand {
     @Flag(name: [.customShort("R"), .long], help: "Look into the folders of folders, too.")
     var recursive = false
 
+    @OptionGroup var planning: PlanOptions
     @OptionGroup var hostOptions: HostOptions
 
     func run() async throws {
@@ -36,6 +37,7 @@ struct Apply: AsyncParsableCommand {
             throw ExitCode(1)
         }
         let client = try hostOptions.client()
+        if try await planning.apply(manifests, with: client) { return }
         for manifest in manifests {
             let (outcome, record) = try await client.apply(manifest)
             Output.result("functionapp/\(record.metadata.name) \(outcome.rawValue)\n")

@@ -19,7 +19,8 @@ struct Skls: AsyncParsableCommand {
               skls logs hello
             """,
         subcommands: [
-            Apply.self, Get.self, Wait.self, Logs.self, Delete.self, Serve.self, DoctorCommand.self, Simulator.self,
+            Apply.self, Diff.self, Get.self, Wait.self, Logs.self, Delete.self, Serve.self, DoctorCommand.self,
+            Simulator.self,
             ShowVersion.self,
         ])
 

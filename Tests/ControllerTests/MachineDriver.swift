@@ -73,6 +73,10 @@ final class MachineDriver {
         if case .end = wanted.last { effects = wanted }
     }
 
+    func preview(_ record: FunctionApp, replacing stored: StoredRecord?) -> Preview {
+        machine.preview(record, replacing: stored, now: Moment(wall: now + wallStep, steady: now))
+    }
+
     /// Loads that were asked for and not carried out.
     var pendingLoads: Int {
         effects.count { effect in

@@ -122,11 +122,12 @@ struct RecordsAPI: Sendable {
 
     /// Creates or changes the record of this name; writes nothing when it is as the manifest says already.
     private func apply(_ exchange: Exchange, name: String) async throws -> Response {
-        let manifest = try await manifest(exchange)
+        var manifest = try await manifest(exchange)
         guard manifest.name.text == name else {
             throw RecordsError(
                 .invalid, "metadata.name: \"\(manifest.name)\" is not the name in the path, \"\(name)\"")
         }
+        if let plan = try await planned(exchange, &manifest) { return plan }
         for _ in 0..<Backend.conflictRetries {
             do throws(StoreError) {
                 return try await applyOnce(manifest)
@@ -144,7 +145,7 @@ struct RecordsAPI: Sendable {
 
     private func applyOnce(_ manifest: Manifest) async throws(StoreError) -> Response {
         guard let existing = try await backend.store.find(name: manifest.name) else {
-            guard manifest.resourceVersion == nil else {
+            guard (manifest.resourceVersion ?? .zero) == .zero else {
                 throw StoreError(.conflict(current: .zero), "there is no record \(manifest.name)")
             }
             var generator = SystemRandomNumberGenerator()

@@ -21,13 +21,14 @@ package struct APIServer: Service {
     /// `onListening` is called once, when clients can connect.
     package init(
         configuration: APIServerConfiguration, store: any RecordStore, output: OutputStore, runInput: any RunInput,
-        images: any ImageResolver, readiness: any ReadinessCheck, clock: @escaping @Sendable () -> Instant,
+        images: any ImageResolver, readiness: any ReadinessCheck, previewer: (any Previewer)? = nil,
+        clock: @escaping @Sendable () -> Instant,
         logger: Logger, onListening: @escaping @Sendable () -> Void = {}
     ) {
         self.onListening = onListening
         backend = Backend(
             configuration: configuration, store: store, output: output, input: runInput, images: images,
-            readiness: readiness, clock: clock, logger: logger)
+            readiness: readiness, previewer: previewer, clock: clock, logger: logger)
     }
 
     /// Serves until graceful shutdown or cancellation. A graceful shutdown ends requests that wait for containers; the others are answered.

@@ -11,6 +11,8 @@ struct Backend: Sendable {
     let input: any RunInput
     let images: any ImageResolver
     let readiness: any ReadinessCheck
+    /// `nil`: there is no controller that could be asked.
+    var previewer: (any Previewer)?
     let clock: @Sendable () -> Instant
     let inputClaims = InputClaims()
     let logger: Logger

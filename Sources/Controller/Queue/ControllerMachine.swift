@@ -1,5 +1,5 @@
 import DequeModule
-import DesiredState
+package import DesiredState
 import HeapModule
 
 /// The controller as a synchronous event machine: what happened goes in, what to do comes out. It reads no clock, draws randomness from a seed, and
@@ -196,6 +196,20 @@ package struct ControllerMachine {
         state.memory.learn(from: result, of: kind, now: now, using: &generator)
         keys[uid] = state
         wake(uid)
+    }
+
+    // MARK: asked by users
+
+    /// What would be done about a record as it would be stored, with what is known now. Moves nothing.
+    /// - Parameter stored: as it is stored now; `nil` for a record that does not exist yet.
+    package func preview(_ record: FunctionApp, replacing stored: StoredRecord?, now: Moment) -> Preview {
+        var memory = keys[record.uid]?.memory ?? KeyMemory()
+        let wanted = StoredRecord(record: record, attempts: stored?.attempts ?? [], intent: stored?.intent)
+        memory.notice(wanted, designer: designer)
+        let isWritten = stored?.intent?.kind == .putSite
+        return Controller.preview(
+            memory.input(wanted, now: now, isListPending: isListPending, freeze: freeze),
+            writtenHash: isWritten ? stored.map { designer.identity(of: $0.record).designHash } : nil)
     }
 
     // MARK: all sites at once

@@ -16,6 +16,7 @@ struct TestServer: Sendable {
     let output: OutputStore
     let controller: FakeController
     let readiness: FakeReadiness
+    let previewer: FakePreviewer
     /// Ends when the server has.
     let stopped: AsyncStream<Never>
     private let services: ServiceGroup
@@ -31,6 +32,7 @@ struct TestServer: Sendable {
         let output = try OutputStore(directory: FilePath(directory.path + "/outputs"))
         let controller = FakeController(store: store, output: output)
         let readiness = FakeReadiness()
+        let previewer = FakePreviewer()
         var configuration = APIServerConfiguration(socketPath: directory.path + "/s", version: "0.1.0")
         configuration.limits = limits
         var logger = Logger(label: "test")
@@ -38,13 +40,14 @@ struct TestServer: Sendable {
         let (whenListening, listening) = AsyncStream.makeStream(of: Never.self)
         let server = APIServer(
             configuration: configuration, store: store, output: output, runInput: controller, images: images,
-            readiness: readiness, clock: { Instant.now }, logger: logger, onListening: { listening.finish() })
+            readiness: readiness, previewer: previewer, clock: { Instant.now }, logger: logger,
+            onListening: { listening.finish() })
         let services = ServiceGroup(services: [server], logger: logger)
         let (stopped, stopping) = AsyncStream.makeStream(of: Never.self)
         let it = TestServer(
             directory: directory.path, socketPath: configuration.socketPath, store: store, output: output,
             controller: controller,
-            readiness: readiness, stopped: stopped, services: services)
+            readiness: readiness, previewer: previewer, stopped: stopped, services: services)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
                 defer { stopping.finish() }
