@@ -186,6 +186,7 @@ struct DaemonCore: Sendable {
                 desk: RepairDesk(sweeper: sweeper, output: output) { controller.freezeChanged(nil) }),
             explainer: ControllerExplainer(
                 store: store, controller: controller, journal: observability.journal, budgets: budgets),
+            previewer: ControllerPreviewer(controller: controller, designer: designer),
             metrics: DaemonMetrics(
                 metrics: observability.metrics, journal: observability.journal, budgets: budgets),
             clock: DaemonCore.clock, logger: logger)

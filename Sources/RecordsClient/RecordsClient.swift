@@ -67,16 +67,19 @@ package struct RecordsClient: Sendable {
     package func apply(
         _ manifest: Manifest, inventory: String? = nil
     ) async throws(RecordsClientError) -> (ApplyOutcome, FunctionApp) {
+        let query = inventory.map { "?inventory=" + RecordsClient.escaped($0) } ?? ""
+        return try outcome(try await put(manifest, query: query))
+    }
+
+    func put(_ manifest: Manifest, query: String = "") async throws(RecordsClientError) -> Reply {
         let body: Data
         do {
             body = try JSONEncoder().encode(ManifestBody(manifest))
         } catch {
             throw RecordsClientError(.invalid, "the manifest cannot be written as JSON: \(error)")
         }
-        let query = inventory.map { "?inventory=" + RecordsClient.escaped($0) } ?? ""
-        return try outcome(
-            try await reply(
-                .PUT, try path(of: manifest.name.text) + query, body: ByteBuffer(data: body), type: "application/json"))
+        return try await reply(
+            .PUT, try path(of: manifest.name.text) + query, body: ByteBuffer(data: body), type: "application/json")
     }
 
     func outcome(_ reply: Reply) throws(RecordsClientError) -> (ApplyOutcome, FunctionApp) {

@@ -26,6 +26,7 @@ struct Apply: AsyncParsableCommand {
     @Flag(name: [.customShort("R"), .long], help: "Look into the folders of folders, too.")
     var recursive = false
 
+    @OptionGroup var planning: PlanOptions
     @OptionGroup var pruning: PruneOptions
     @OptionGroup var report: ReportOptions
     @OptionGroup var hostOptions: HostOptions
@@ -43,6 +44,7 @@ struct Apply: AsyncParsableCommand {
             throw ExitCode(1)
         }
         let client = try hostOptions.client()
+        if try await planning.apply(manifests, with: client) { return }
         if pruning.prune {
             try await pruning.apply(manifests, with: client, report)
         } else {

@@ -19,8 +19,8 @@ struct Skls: AsyncParsableCommand {
               skls logs hello
             """,
         subcommands: [
-            Apply.self, Inventories.self, Get.self, Explain.self, Events.self, Pause.self, Resume.self, Wait.self,
-            Logs.self, Delete.self, Leaks.self, Recover.self, Serve.self, DoctorCommand.self, Simulator.self,
+            Apply.self, Diff.self, Inventories.self, Get.self, Explain.self, Events.self, Pause.self, Resume.self,
+            Wait.self, Logs.self, Delete.self, Leaks.self, Recover.self, Serve.self, DoctorCommand.self, Simulator.self,
             ShowVersion.self,
         ])
 

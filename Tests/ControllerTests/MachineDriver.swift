@@ -83,6 +83,10 @@ final class MachineDriver {
         machine.explain(stored, now: Moment(wall: now + wallStep, steady: now))
     }
 
+    func preview(_ record: FunctionApp, replacing stored: StoredRecord?) -> Preview {
+        machine.preview(record, replacing: stored, now: Moment(wall: now + wallStep, steady: now))
+    }
+
     /// Loads that were asked for and not carried out.
     var pendingLoads: Int {
         effects.count { effect in

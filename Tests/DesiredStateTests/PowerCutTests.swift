@@ -106,7 +106,8 @@ struct PowerCutTests {
     private static func fault(of image: RecordedDisk.Image, in recording: Recording) async throws -> String? {
         let folder = PowerCutTests.freshFolder()
         let path = try StateDirectory(path: folder).databasePath
-        defer { try? FileManager.default.removeItem(atPath: folder) }  // A folder left in the temporary directory does no harm.
+        // A folder left in the temporary directory does no harm.
+        defer { try? FileManager.default.removeItem(atPath: folder) }
         for (name, bytes) in image.files { try Data(bytes).write(to: URL(fileURLWithPath: folder + "/" + name)) }
         do {
             return try await fault(ofStoreAt: path, after: image.promises, in: recording)

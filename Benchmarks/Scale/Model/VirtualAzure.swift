@@ -89,6 +89,10 @@ package struct VirtualAzure {
         case .deleteSite(let name):
             guard deletes.take(now) else { return refused }
             return (sites.removeValue(forKey: name) == nil ? .siteWasAbsent : .siteDeleted, .milliseconds(500))
+        case .releaseSite(let name, _):
+            guard takeWrite(now) else { return refused }
+            sites[name]?.tags = [:]
+            return (.siteReleased, .milliseconds(300))
         case .greetAgent: return (.agentGreeted(bootID: "00000000000000b0"), .milliseconds(50))
         case .postRun: return (.runReported(RunReported(acknowledgedAt: now)), .milliseconds(50))
         case .followRun:
@@ -98,6 +102,7 @@ package struct VirtualAzure {
         case .readContainerLog:
             guard takeWrite(now) else { return refused }
             return (.containerLogRead(.none), .milliseconds(300))
+        case .readRunLog: return (.runLogRead(.none), .milliseconds(300))
         }
     }
 

@@ -120,6 +120,7 @@ struct RecordsAPI: Sendable {
         let preconditions = try Preconditions(exchange)
         let inventory = try inventoryName(exchange)
         manifest.resourceVersion = manifest.resourceVersion ?? preconditions.revision
+        if let plan = try await planned(exchange, &manifest) { return plan }
         let isConditional = manifest.resourceVersion != nil || preconditions.uid != nil || preconditions.mustExist
         for _ in 0..<Backend.conflictRetries {
             do throws(StoreError) {
@@ -139,7 +140,8 @@ struct RecordsAPI: Sendable {
         _ manifest: Manifest, _ preconditions: Preconditions, inventory: String?
     ) async throws(StoreError) -> Response {
         guard let existing = try await backend.store.find(name: manifest.name) else {
-            guard manifest.resourceVersion == nil, preconditions.uid == nil, !preconditions.mustExist else {
+            guard (manifest.resourceVersion ?? .zero) == .zero, preconditions.uid == nil, !preconditions.mustExist
+            else {
                 throw StoreError(.conflict(current: .zero), "there is no record \(manifest.name)")
             }
             var generator = SystemRandomNumberGenerator()

@@ -13,6 +13,8 @@ struct Backend: Sendable {
     let readiness: any ReadinessCheck
     let leaks: any LeakControl
     let explainer: (any Explainer)?
+    /// `nil`: there is no controller that could be asked.
+    let previewer: (any Previewer)?
     let metrics: (any MetricsSource)?
     let clock: @Sendable () -> Instant
     let inputClaims = InputClaims()

@@ -62,6 +62,12 @@ package final class ControllerService: Service {
         state.withLockedValue { $0.machine.hasObservedAzure }
     }
 
+    /// See ``ControllerMachine/preview(_:replacing:now:)``.
+    package func preview(_ record: FunctionApp, replacing stored: StoredRecord?) -> Preview {
+        let now = clock()
+        return state.withLockedValue { $0.machine.preview(record, replacing: stored, now: now) }
+    }
+
     /// How often each rule has decided in this life.
     package var decisions: [RuleName: Int] {
         state.withLockedValue { $0.machine.decisions }

@@ -211,7 +211,7 @@ package struct ControllerMachine {
         if state.nextLook != nil || plan.actions.isEmpty && !state.memory.isCalling { state.woken = nil }
         if isWaiting {
             keys[uid] = state
-            rest(uid, .requeue)
+            rest(uid, state.nextLook == nil ? .success : .requeueAfter)
             if state.isDirty { wake(uid) }
             return
         }
@@ -330,6 +330,22 @@ package struct ControllerMachine {
         default: break
         }
         return result
+    }
+
+    // MARK: asked by users
+
+    /// What would be done about a record as it would be stored, with what is known now. Moves nothing.
+    /// - Parameter stored: as it is stored now; `nil` for a record that does not exist yet.
+    package func preview(_ record: FunctionApp, replacing stored: StoredRecord?, now: Moment) -> Preview {
+        var memory = keys[record.uid]?.memory ?? KeyMemory()
+        let wanted = StoredRecord(record: record, attempts: stored?.attempts ?? [], intent: stored?.intent)
+        memory.notice(wanted, designer: designer, at: now)
+        let isWritten = stored?.intent?.kind == .putSite
+        var input = memory.input(wanted, now: now, isListPending: isListPending, freeze: freeze, hasRunLog: hasRunLog)
+        memory.drift.complete(&input, siteCount: keys.count)
+        return Controller.preview(
+            input,
+            writtenHash: isWritten ? stored.map { designer.identity(of: $0.record).designHash } : nil)
     }
 
     // MARK: all sites at once

@@ -17,6 +17,7 @@ struct TestServer: Sendable {
     let controller: FakeController
     let readiness: FakeReadiness
     let leaks: FakeLeaks
+    let previewer: FakePreviewer
     /// Ends when the server has.
     let stopped: AsyncStream<Never>
     private let services: ServiceGroup
@@ -33,6 +34,7 @@ struct TestServer: Sendable {
         let controller = FakeController(store: store, output: output)
         let readiness = FakeReadiness()
         let leaks = FakeLeaks()
+        let previewer = FakePreviewer()
         var configuration = APIServerConfiguration(socketPath: directory.path + "/s", version: "0.1.0")
         configuration.limits = limits
         var logger = Logger(label: "test")
@@ -40,14 +42,14 @@ struct TestServer: Sendable {
         let (whenListening, listening) = AsyncStream.makeStream(of: Never.self)
         let server = APIServer(
             configuration: configuration, store: store, output: output, runInput: controller, images: images,
-            readiness: readiness, leaks: leaks, clock: { Instant.now }, logger: logger,
+            readiness: readiness, leaks: leaks, previewer: previewer, clock: { Instant.now }, logger: logger,
             onListening: { listening.finish() })
         let services = ServiceGroup(services: [server], logger: logger)
         let (stopped, stopping) = AsyncStream.makeStream(of: Never.self)
         let it = TestServer(
             directory: directory.path, socketPath: configuration.socketPath, store: store, output: output,
             controller: controller,
-            readiness: readiness, leaks: leaks, stopped: stopped, services: services)
+            readiness: readiness, leaks: leaks, previewer: previewer, stopped: stopped, services: services)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
                 defer { stopping.finish() }
