@@ -88,6 +88,7 @@ package final class SimulationRun: @unchecked Sendable {
         settings.latencyScale = options.anomaly == nil ? dice.pick([0, 0.2, 1]) : 0
         settings.web.writes = options.anomaly == nil ? dice.pick(WebSettings.WriteMode.allCases) : .instant
         settings.web.deleteLag = options.anomaly == nil ? .seconds(dice.pick([0, 0, 60])) : .zero
+        settings.web.environments = [.init(name: Self.environment)]
         // The World wants to know from the start what may fail later.
         let storm = options.anomaly == nil ? options.scenario.chaos(dice) : .calm
         chaos = storm
@@ -159,12 +160,12 @@ package final class SimulationRun: @unchecked Sendable {
         for (invariant, what) in unrest() { judge.fail(invariant, what) }
         for invariant in [Invariant.converged, .noLeaks, .waitersWoken] { judge.demand(true, invariant, "") }
         guard judge.violations.isEmpty else { return }
+        let isStalled = judge.records.values.contains { $0.record.status.isTrue(.stalled) }
         // What is at rest still settles its last answers.
         drive(seconds: 120)
-        stayQuiet(.quiet, "at rest")
+        // Who has come to nothing says so anew after each try.
+        stayQuiet(.quiet, "at rest", countsCommits: !isStalled)
         guard judge.violations.isEmpty else { return }
-        // A record that has come to nothing is tried again by each life, and says so meanwhile.
-        let isStalled = judge.records.values.contains { $0.record.status.isTrue(.stalled) }
         for life in lives where life.isAlive { crash(life, .atRest) }
         drive(seconds: 60)
         let before = judge.records.mapValues(\.record)

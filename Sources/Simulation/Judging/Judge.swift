@@ -83,7 +83,10 @@ final class Judge: @unchecked Sendable {
         azureWrites += 1
         let state = run.cloud.azure.site(site)
         if let state, !state.isDeleted {
-            let isForeign = state.tags["skls-instance"] != run.store.instance.text
+            let owner = record(ofSite: site)
+            let isAdopted =
+                owner?.record.spec.adoption == .ifTagged && state.tags["skls-uid"] == owner?.record.uid.text
+            let isForeign = state.tags["skls-instance"] != run.store.instance.text && !isAdopted
             let since = foreignSince[site].map { run.time.elapsed - $0 } ?? 0
             demand(
                 !isForeign || since < Self.patienceWithRaces, .foreignUntouched,

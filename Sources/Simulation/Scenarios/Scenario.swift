@@ -21,6 +21,10 @@ package enum Scenario: String, CaseIterable, Sendable {
     case orphan
     /// A record that never comes to a site.
     case abandon
+    /// A site that another installation has made for the record.
+    case adoption
+    /// A record moves to where no site can be moved.
+    case replacement
     /// The store is frozen for a while.
     case freeze
     /// Everything, by chance, with everything going wrong.
@@ -40,6 +44,10 @@ package enum Scenario: String, CaseIterable, Sendable {
         /// Deletes a record that never had a site, and takes its finalizers away.
         case abandon
         case freeze(Bool)
+        /// Another installation creates the record's site.
+        case othersCreate
+        /// To the Container Apps environment.
+        case changeHosting
     }
 
     struct Blueprint: Sendable {
@@ -52,6 +60,8 @@ package enum Scenario: String, CaseIterable, Sendable {
         var isAtLeastOnce = false
         var isOrphaned = false
         var isPaused = false
+        var isAdopting = false
+        var isReplaced = false
     }
 
     func script(_ dice: Dice) -> [(after: ClosedRange<Int>, step: Step)] {
@@ -89,6 +99,17 @@ package enum Scenario: String, CaseIterable, Sendable {
             return [
                 (0...2, .create(Blueprint())), (0...20, .freeze(true)), (0...20, .start), (10...60, .changeSettings),
                 (10...60, .freeze(false)), (0...60, .delete),
+            ]
+        case .adoption:
+            return [
+                (0...2, .create(Blueprint(isPaused: true, isAdopting: true))), (0...5, .othersCreate),
+                (0...60, .resume),
+                (0...60, .start),
+            ]
+        case .replacement:
+            return [
+                (0...2, .create(Blueprint(isReplaced: true))), (5...90, .changeHosting), (0...60, .start),
+                (0...400, .delete),
             ]
         case .mixed: return Self.mixed(dice)
         }

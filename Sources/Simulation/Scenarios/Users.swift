@@ -30,7 +30,9 @@ extension SimulationRun {
             image: try ImageReference(parsing: blueprint.image), args: command(blueprint.seconds, blueprint.exitCode),
             invocations: blueprint.invocations, run: run,
             suspend: blueprint.isPaused ? Suspension(by: "a user") : nil,
-            deletionPolicy: blueprint.isOrphaned ? .orphan : .delete)
+            replacement: blueprint.isReplaced ? .recreate : .never,
+            deletionPolicy: blueprint.isOrphaned ? .orphan : .delete,
+            adoption: blueprint.isAdopting ? .ifTagged : .never)
         var generator = dice.branch()
         let record = FunctionApp(
             creating: Manifest(name: name, spec: spec), uid: UID(using: &generator),
@@ -38,6 +40,24 @@ extension SimulationRun {
         try await userCommit([.create(record)])
         waiter(for: record.uid)
         return record.uid
+    }
+
+    /// Name of the Container Apps environment beside the plan.
+    static let environment = "environment"
+
+    private func othersCreate(_ record: FunctionApp) {
+        let plan =
+            "/subscriptions/\(InProcessAzure.subscriptionID)/resourceGroups/\(InProcessAzure.group)"
+            + "/providers/Microsoft.Web/serverfarms/\(InProcessAzure.planName)"
+        let tags =
+            #""skls-managed-by":"skls","skls-instance":"another","skls-uid":"\#(record.uid.text)","skls-hash":"theirs""#
+        let status = cloud.outsider(
+            "PUT", site: SiteDesigner.siteName(of: record.uid),
+            body: #"{"location":"\#(InProcessAzure.location)","kind":"functionapp,linux,container","tags":{\#(tags)},"#
+                + #""properties":{"serverFarmId":"\#(plan)","reserved":true,"siteConfig":"#
+                + #"{"linuxFxVersion":"DOCKER|\#(record.spec.image.canonical)","appSettings":[]}}}"#)
+        trace.note("another installation creates the site: \(status)")
+        judge.outsiderActed()
     }
 
     /// As who finds the store behind its sites, or `skls recover`.
@@ -61,6 +81,8 @@ extension SimulationRun {
             var operations: [Transaction.Operation] = []
             switch step {
             case .create, .freeze: return
+            case .othersCreate: return othersCreate(record)
+            case .changeHosting: record.spec.hosting = Hosting(managedEnvironment: Self.environment)
             case .start:
                 // As `docker start`: not while a run is open.
                 if stored.attempts.contains(where: \.isOpen) { return }
@@ -190,6 +212,8 @@ extension Scenario.Step {
         case .delete: "deletes"
         case .abandon: "abandons"
         case .freeze: "freezes"
+        case .othersCreate: "shares"
+        case .changeHosting: "moves"
         }
     }
 }
