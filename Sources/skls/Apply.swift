@@ -31,6 +31,16 @@ struct Apply: AsyncParsableCommand {
     @OptionGroup var report: ReportOptions
     @OptionGroup var hostOptions: HostOptions
 
+    func validate() throws {
+        if planning.plan != nil, pruning.inventory != nil {
+            throw ValidationError(
+                "--plan and --inventory do not go together: a plan does not tell what is listed or pruned")
+        }
+        if planning.dryRun != nil, pruning.prune {
+            throw ValidationError("--dry-run does not tell what is pruned: use --prune-dry-run")
+        }
+    }
+
     func run() async throws {
         let manifests: [Manifest]
         do throws(ManifestFaults) {
@@ -44,7 +54,7 @@ struct Apply: AsyncParsableCommand {
             throw ExitCode(1)
         }
         let client = try hostOptions.client()
-        if try await planning.apply(manifests, with: client) { return }
+        if try await planning.apply(manifests, with: client, report) { return }
         if pruning.prune {
             try await pruning.apply(manifests, with: client, report)
         } else {

@@ -72,7 +72,7 @@ struct PlanOptions: ParsableArguments {
     }
 
     /// True when all was done that was asked for, without a plain apply.
-    func apply(_ manifests: [Manifest], with client: RecordsClient) async throws -> Bool {
+    func apply(_ manifests: [Manifest], with client: RecordsClient, _ report: ReportOptions) async throws -> Bool {
         guard let wanted = plan.flatMap({ PlanDigest(codedText: $0) }) else {
             guard dryRun != nil else { return false }
             Output.result(PlanText.text(try await client.plans(manifests)))
@@ -85,7 +85,7 @@ struct PlanOptions: ParsableArguments {
         }
         for (manifest, plan) in zip(manifests, plans) {
             let (outcome, record) = try await client.apply(manifest, asPlanned: plan.digest)
-            Output.result("functionapp/\(record.metadata.name) \(outcome.rawValue)\n")
+            report.print(record.metadata.name.text, outcome.rawValue)
         }
         return true
     }

@@ -43,7 +43,7 @@ struct PreviewTests {
         var record = try makeRecord(invocations: 1)
         record.spec.suspend = Suspension()
         let preview = preview(input(record), writtenHash: nil)
-        #expect(preview.steps.isEmpty && preview.rest == .suspended && !preview.reason.isEmpty)
+        #expect(preview.steps.isEmpty && preview.rest == .paused && !preview.reason.isEmpty)
     }
 
     @Test func `a site that nobody has seen yet is taken to be as it was written last`() throws {

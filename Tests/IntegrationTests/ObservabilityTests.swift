@@ -21,10 +21,11 @@ struct ObservabilityTests {
         here.onDaemonLogLine { line in lines.withLockedValue { $0.append(line) } }
         let traces = here.folder + "/spans.jsonl"
         try await here.startDaemon(
-            ObservabilityTests.secrets.merging([
-                "SKLS_LOG_FORMAT": "json", "SKLS_TRACE_FILE": traces, "SKLS_REGISTRY_SERVER": "registry.example",
-                "SKLS_REGISTRY_USERNAME": "someone",
-            ]) { _, own in own })
+            variables:
+                ObservabilityTests.secrets.merging([
+                    "SKLS_LOG_FORMAT": "json", "SKLS_TRACE_FILE": traces, "SKLS_REGISTRY_SERVER": "registry.example",
+                    "SKLS_REGISTRY_USERNAME": "someone",
+                ]) { _, own in own })
         let manifest = """
             {apiVersion: skls.dev/v1, kind: FunctionApp, metadata: {name: watched},
              spec: {image: alpine, command: [sh, -c, "exit 3"], invocations: 1,

@@ -102,7 +102,7 @@ package struct VirtualAzure {
         case .readContainerLog:
             guard takeWrite(now) else { return refused }
             return (.containerLogRead(.none), .milliseconds(300))
-        case .readRunLog: return (.runLogRead(.none), .milliseconds(300))
+        case .readRunLog: return (.runLogRead(.nothing), .milliseconds(300))
         }
     }
 

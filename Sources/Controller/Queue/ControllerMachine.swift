@@ -1,5 +1,5 @@
 import AzureClient
-import DesiredState
+package import DesiredState
 import HeapModule
 
 /// The controller as a synchronous event machine: what happened goes in, what to do comes out. It reads no clock, draws randomness from a seed, and
