@@ -176,7 +176,8 @@ struct DaemonCore: Sendable {
             performer: CallPerformer(
                 sites: connection.client, agents: agents, directory: directory, output: output,
                 runLog: settings.logWorkspace.flatMap { GUID($0) }.map {
-                    RunLogReader(logs: connection.client, workspace: $0)
+                    RunLogReader(
+                        logs: connection.client, workspace: $0, settlesAfter: settings.logSettlesAfter)
                 }, clock: clock),
             output: output, designer: designer, seed: boot, rates: CallRates(connection.client.rates),
             budgets: budgets, sweeper: sweeper, clock: clock, logger: logger, observer: observability.observer)

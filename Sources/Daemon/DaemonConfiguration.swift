@@ -48,6 +48,8 @@ package struct AzureSettings: Sendable {
     package var logAnalytics: String?
     /// The Log Analytics workspace with the sites' logs: the GUID that queries name; `nil` = none is asked.
     package var logWorkspace: String?
+    /// Rows are in the workspace so long after what they tell of.
+    package var logSettlesAfter: Duration
     /// Whether calls are held back to Azure's published rates. Only a stand-in for Azure is without limits.
     package var keepsPublishedRates: Bool
     /// What to connect to instead of the sites' own host names; `nil` = the sites themselves.
@@ -121,6 +123,14 @@ extension AzureSettings {
             faults.append(
                 "SKLS_LOG_WORKSPACE: the workspace's GUID (its customerId) is wanted, not \(logWorkspace)")
         }
+        logSettlesAfter = RunLogReader.usualSettling
+        if let text = optional("SKLS_LOG_SETTLE_SECONDS") {
+            if let seconds = Int(text), (0...86_400).contains(seconds) {
+                logSettlesAfter = .seconds(seconds)
+            } else {
+                faults.append("SKLS_LOG_SETTLE_SECONDS: a number of seconds from 0 to 86400, not \(text)")
+            }
+        }
         keepsPublishedRates = true
         switch optional("SKLS_REQUEST_RATES") {
         case nil, "published": break
@@ -159,6 +169,7 @@ extension AzureSettings {
             ("SKLS_AZURE_ENDPOINT", address.url), ("AZURE_AUTHORITY_HOST", address.url),
             ("SKLS_SITE_ADDRESS", address.url), ("SKLS_REGISTRY", address.url),
             ("SKLS_LOGS_ENDPOINT", address.url), ("SKLS_LOG_WORKSPACE", simulator.logs.workspaceID),
+            ("SKLS_LOG_SETTLE_SECONDS", String(Int((900 * simulator.latencyScale).rounded(.up)))),
         ] + (simulator.quota.isEnforced ? [] : [("SKLS_REQUEST_RATES", "unlimited")])
     }
 }

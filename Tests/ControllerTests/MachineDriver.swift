@@ -27,32 +27,34 @@ final class MachineDriver {
     /// What the machine told those who look on.
     private(set) var observed: [ControllerObservation] = []
     /// The log workspace can be asked.
-    let hasRunLog: Bool
+    let runLogSettlesAfter: Duration?
     /// Commits made while nothing was left to do should be none.
     private(set) var commitCount = 0
 
     init(seed: UInt64, hasRunLog: Bool = false) throws {
-        self.hasRunLog = hasRunLog
+        self.runLogSettlesAfter = hasRunLog ? .seconds(900) : nil
         self.seed = seed
         azure = SimulatedAzure(seed: seed)
         directory = FileManager.default.temporaryDirectory.appendingPathComponent("skls-machine-" + UUID().uuidString)
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
         var generator = SplitMix64(state: seed)
         store = try SQLiteStore(path: directory.path + "/state.sqlite", generator: &generator)
-        machine = MachineDriver.machine(store: store, seed: seed, hasRunLog: hasRunLog)
+        machine = MachineDriver.machine(store: store, seed: seed, runLogSettlesAfter: runLogSettlesAfter)
     }
 
     deinit {
         try? FileManager.default.removeItem(at: directory)  // a leftover of a test in the temporary folder harms nobody
     }
 
-    private static func machine(store: SQLiteStore, seed: UInt64, hasRunLog: Bool) -> ControllerMachine {
+    private static func machine(
+        store: SQLiteStore, seed: UInt64, runLogSettlesAfter: Duration?
+    ) -> ControllerMachine {
         let configuration = SiteDesigner.Configuration(
             location: "westeurope", defaultPlan: "/plans/p", resourceGroupID: "/subscriptions/s/resourceGroups/g")
         return ControllerMachine(
             designer: SiteDesigner(
                 configuration: configuration, instance: store.instance, key: store.key, writer: "test"),
-            seed: seed, hasRunLog: hasRunLog, isObserved: true)
+            seed: seed, runLogSettlesAfter: runLogSettlesAfter, isObserved: true)
     }
 
     /// Begins a life: the first of the test, or another after a crash. Effects that were not carried out are lost, as in a crash.
@@ -61,7 +63,8 @@ final class MachineDriver {
         end = nil
         held = []
         timer = nil
-        machine = MachineDriver.machine(store: store, seed: seed &+ UInt64(lives), hasRunLog: hasRunLog)
+        machine = MachineDriver.machine(
+            store: store, seed: seed &+ UInt64(lives), runLogSettlesAfter: runLogSettlesAfter)
         let epoch = try await store.beginEpoch(writer: "life\(lives)")
         feed(.started(try await store.allUIDs(), epoch: epoch, freeze: try await store.freeze()))
     }

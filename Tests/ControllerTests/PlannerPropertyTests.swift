@@ -156,7 +156,7 @@ private struct Situations {
         input.agent = agent()
         if case .live = input.agent, chance(70) { input.bootSeenAt = past(2000) }
         if input.attempts.last?.isOpen == true, chance(40) { input.run = run() }
-        input.hasRunLog = chance(40)
+        input.runLogSettlesAfter = chance(40) ? .seconds(900) : nil
         if input.attempts.last?.isOpen == true, chance(30) {
             input.runLog = RunLogObservation(finding: choose([.nothing, .began, .exited(code: 2)]), asOf: past(2000))
         }

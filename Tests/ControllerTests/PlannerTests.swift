@@ -364,7 +364,7 @@ struct PlannerTests {
             $0.attempts = [attempt($0, acknowledged: false)]
             $0.agent = .live(bootID: "another")
             $0.bootSeenAt = PlannerTests.now
-            $0.hasRunLog = true
+            $0.runLogSettlesAfter = .seconds(900)
         }
         let due = PlannerTests.now + .seconds(900)
         #expect(plan(lost).rule == .attemptUnknown && plan(lost).actions.isEmpty && plan(lost).nextLook == .at(due))

@@ -24,7 +24,6 @@ package struct CallPerformer: Sendable {
         runLog: RunLogReader? = nil, clock: @escaping @Sendable () -> Moment
     ) {
         self.runLog = runLog
-
         self.sites = sites
         let plans = PlanDirectory(sites: sites) { clock().steady }
         writer = SiteWriter(sites: sites, plans: plans)
@@ -35,8 +34,8 @@ package struct CallPerformer: Sendable {
         self.clock = clock
     }
 
-    /// Whether `readRunLog` can be carried out.
-    var hasRunLog: Bool { runLog != nil }
+    /// As in `PlanInput`.
+    var runLogSettlesAfter: Duration? { runLog?.settlesAfter }
 
     /// A fresh one, for all requests of one call.
     func makeCorrelationID() -> CorrelationID {

@@ -50,7 +50,7 @@ package final class ControllerService: Service {
         state = NIOLockedValueBox(
             State(
                 machine: ControllerMachine(
-                    designer: designer, seed: seed, rates: rates, hasRunLog: performer.hasRunLog,
+                    designer: designer, seed: seed, rates: rates, runLogSettlesAfter: performer.runLogSettlesAfter,
                     isObserved: observer != nil)))
         // Unbounded: the machine itself bounds what it asks for, and nothing it asks for may be dropped.
         (effects, continuation) = AsyncStream.makeStream(of: ControllerEffect.self)

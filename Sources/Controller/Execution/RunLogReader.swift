@@ -6,10 +6,16 @@ import DesiredState
 package struct RunLogReader: Sendable {
     private let logs: any LogsAPI
     private let workspace: GUID
+    let settlesAfter: Duration
 
-    package init(logs: any LogsAPI, workspace: GUID) {
+    /// Resource logs take 3 to 10 minutes (Azure docs, data-ingestion-time, read 2026-02).
+    package static let usualSettling: Duration = .seconds(900)
+
+    /// - Parameter settlesAfter: rows are in the workspace so long after what they tell of.
+    package init(logs: any LogsAPI, workspace: GUID, settlesAfter: Duration = usualSettling) {
         self.logs = logs
         self.workspace = workspace
+        self.settlesAfter = settlesAfter
     }
 
     /// - Parameter openedAt: the attempt's, by our wall clock; rows of the hour before count too, should clocks differ.

@@ -7,7 +7,7 @@ extension ControllerMachine {
         var memory = state?.memory ?? KeyMemory()
         memory.notice(stored, designer: designer, at: now)
         var input = memory.input(
-            stored, now: now, isListPending: isListPending, freeze: freeze, hasRunLog: hasRunLog)
+            stored, now: now, isListPending: isListPending, freeze: freeze, runLogSettlesAfter: runLogSettlesAfter)
         memory.drift.complete(&input, siteCount: keys.count)
         return KeyExplanation(
             phase: state.map { Explanation.Phase($0.phase) } ?? .unknown, reconcileID: state?.log.reconcileID ?? 0,

@@ -21,8 +21,8 @@ package struct PlanInput: Hashable, Sendable {
     package var bootSeenAt: Instant?
     /// About the open attempt only.
     package var run: RunObservation?
-    /// There is a log workspace in which open attempts can be looked for.
-    package var hasRunLog: Bool
+    /// When rows about an attempt must be in the log workspace, counted from its loss; `nil` = there is no log.
+    package var runLogSettlesAfter: Duration?
     /// About the open attempt only.
     package var runLog: RunLogObservation?
     package var inFlight: Set<CallKind>
@@ -48,7 +48,7 @@ package struct PlanInput: Hashable, Sendable {
         identity: SiteIdentity,
         times: StoredTimes? = nil, site: SiteObservation = .unknown, operation: OperationObservation? = nil,
         agent: AgentObservation = .unknown, bootSeenAt: Instant? = nil, run: RunObservation? = nil,
-        hasRunLog: Bool = false, runLog: RunLogObservation? = nil,
+        runLogSettlesAfter: Duration? = nil, runLog: RunLogObservation? = nil,
         inFlight: Set<CallKind> = [], failures: [CallKind: CallFailure] = [:], isListPending: Bool = false,
         isSurelyUnwritten: Bool = false, sentStop: StopRequest? = nil, freeze: Freeze? = nil
     ) {
@@ -64,7 +64,7 @@ package struct PlanInput: Hashable, Sendable {
         self.agent = agent
         self.bootSeenAt = bootSeenAt
         self.run = run
-        self.hasRunLog = hasRunLog
+        self.runLogSettlesAfter = runLogSettlesAfter
         self.runLog = runLog
         self.inFlight = inFlight
         self.failures = failures

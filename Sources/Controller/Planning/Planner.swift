@@ -32,8 +32,6 @@ enum PlannerConstants {
     static let attemptGivenUpAfter: Duration = .seconds(900)
     /// A deletion does not wait longer than this for an agent that does not answer.
     static let deleteWaitsForAgent: Duration = .seconds(30)
-    /// Rows about an attempt are there by then: Azure's resource logs take 3 to 10 minutes (Azure docs, data-ingestion-time, read 2026-02).
-    static let runLogSettlesAfter: Duration = .seconds(900)
     /// A log that cannot be read so often in a row is not waited for any longer.
     static let maximumRunLogFailures = 6
     /// What a run may take beyond `run.timeoutSeconds` before the controller itself has it ended: the agent ends it by its own clock with TERM, 10 s

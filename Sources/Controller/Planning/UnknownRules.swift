@@ -6,22 +6,21 @@ func attemptUnknown(_ facts: Facts) -> Decision? {
 }
 
 /// The action that ends an attempt whose end is known or cannot be known any more.
-/// - Parameter readingLog: the log workspace is asked before the outcome is given up, which takes a quarter of an hour.
+/// - Parameter readingLog: the log workspace is asked before the outcome is given up, once its rows must be there.
 func settlement(of attempt: Attempt, _ facts: Facts, readingLog: Bool = true) -> Decision? {
     runEnded(facts) ?? runRefused(facts) ?? unknownSettlement(of: attempt, facts, readingLog: readingLog)
 }
 
 private func unknownSettlement(of attempt: Attempt, _ facts: Facts, readingLog: Bool) -> Decision? {
     guard let loss = loss(of: attempt, facts) else { return nil }
-    if readingLog, facts.input.hasRunLog {
-        return logSettlement(of: attempt, loss, facts)
+    if readingLog, let settlesAfter = facts.input.runLogSettlesAfter {
+        return logSettlement(of: attempt, loss, due: loss.since + settlesAfter, facts)
     }
     return finishing(attempt, loss.why, began: attempt.acknowledgedAt != nil, facts)
 }
 
 /// Rows come late, so they are asked for once they must be there; what began and has no end there is lost.
-private func logSettlement(of attempt: Attempt, _ loss: Loss, _ facts: Facts) -> Decision {
-    let due = loss.since + PlannerConstants.runLogSettlesAfter
+private func logSettlement(of attempt: Attempt, _ loss: Loss, due: Instant, _ facts: Facts) -> Decision {
     if facts.now < due { return Decision(reason: "\(loss.why); the log is asked later", nextLook: .at(due)) }
     let began = attempt.acknowledgedAt != nil
     guard let log = facts.input.runLog, log.asOf >= due else {

@@ -32,7 +32,7 @@ package struct ControllerMachine {
     /// Carried by every transaction; `nil` before the start.
     private var epoch: Epoch?
     private(set) var freeze: Freeze?
-    let hasRunLog: Bool
+    let runLogSettlesAfter: Duration?
     /// How far the wall clock is ahead of the steady one.
     private var wallLead: Duration?
     /// A later life of a controller has begun on the store.
@@ -43,14 +43,15 @@ package struct ControllerMachine {
     private let isObserved: Bool
 
     /// - Parameters:
-    ///   - hasRunLog: `readRunLog` can be carried out.
+    ///   - runLogSettlesAfter: as in `PlanInput`.
     ///   - isObserved: whoever drives it calls ``takeObservations()`` after each step.
     package init(
-        designer: SiteDesigner, seed: UInt64, rates: CallRates = CallRates(.published), hasRunLog: Bool = false,
+        designer: SiteDesigner, seed: UInt64, rates: CallRates = CallRates(.published),
+        runLogSettlesAfter: Duration? = nil,
         isObserved: Bool = false
     ) {
         self.designer = designer
-        self.hasRunLog = hasRunLog
+        self.runLogSettlesAfter = runLogSettlesAfter
         self.isObserved = isObserved
         calls = CallScheduler(rates)
         pacer = PollPacer(rates.reads)
@@ -186,7 +187,7 @@ package struct ControllerMachine {
         }
         state.memory.notice(stored, designer: designer, at: now)
         var input = state.memory.input(
-            stored, now: now, isListPending: isListPending, freeze: freeze, hasRunLog: hasRunLog)
+            stored, now: now, isListPending: isListPending, freeze: freeze, runLogSettlesAfter: runLogSettlesAfter)
         state.memory.drift.complete(&input, siteCount: keys.count)
         let plan = plan(input)
         decisions[plan.rule, default: 0] += 1
@@ -341,7 +342,8 @@ package struct ControllerMachine {
         let wanted = StoredRecord(record: record, attempts: stored?.attempts ?? [], intent: stored?.intent)
         memory.notice(wanted, designer: designer, at: now)
         let isWritten = stored?.intent?.kind == .putSite
-        var input = memory.input(wanted, now: now, isListPending: isListPending, freeze: freeze, hasRunLog: hasRunLog)
+        var input = memory.input(
+            wanted, now: now, isListPending: isListPending, freeze: freeze, runLogSettlesAfter: runLogSettlesAfter)
         memory.drift.complete(&input, siteCount: keys.count)
         return Controller.preview(
             input,

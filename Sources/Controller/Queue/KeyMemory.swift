@@ -208,7 +208,8 @@ struct KeyMemory {
     func siteName(of uid: UID) -> String { identity?.name ?? SiteDesigner.siteName(of: uid) }
 
     func input(
-        _ stored: StoredRecord, now: Moment, isListPending: Bool, freeze: Freeze? = nil, hasRunLog: Bool = false
+        _ stored: StoredRecord, now: Moment, isListPending: Bool, freeze: Freeze? = nil,
+        runLogSettlesAfter: Duration? = nil
     ) -> PlanInput {
         PlanInput(
             now: now.steady, wall: now.wall, record: stored.record, attempts: stored.attempts, intent: stored.intent,
@@ -216,7 +217,7 @@ struct KeyMemory {
             times: clock.times(at: now), site: site,
             operation: operation,
             agent: agent, bootSeenAt: liveBoot?.seenAt,
-            run: run.flatMap { $0.token == openToken ? $0.observation : nil }, hasRunLog: hasRunLog,
+            run: run.flatMap { $0.token == openToken ? $0.observation : nil }, runLogSettlesAfter: runLogSettlesAfter,
             runLog: runLog.flatMap { $0.token == openToken ? $0.observation : nil }, inFlight: Set(inFlight.keys),
             failures: failures, isListPending: isListPending,
             isSurelyUnwritten: (isSurelyUnwritten ?? false) && inFlight[.putSite] == nil, sentStop: sentStop,
