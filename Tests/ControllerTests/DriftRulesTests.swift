@@ -181,7 +181,7 @@ struct DriftRulesTests {
     }
 
     private func breaker(_ answers: (DriftFinding.Answer, secondsAgo: Int)..., generation: Int64 = 1) -> DriftBreaker {
-        DriftBreaker(history(answers), generation: generation, now: Self.now)
+        DriftBreaker(history(answers), generation: generation, now: Self.now) { $0.foundAt }
     }
 
     @Test func `three repairs within an hour are a fight`() {
@@ -201,9 +201,38 @@ struct DriftRulesTests {
         #expect(breaker((.suspended, 9000), (.repaired, 4000), (.repaired, 10)) == .closed)
     }
 
-    @Test func `a clock that was set back does not keep repairs away for long`() {
-        #expect(breaker((.suspended, -10)) == .open(until: Self.now + .seconds(3610)))
-        #expect(breaker((.suspended, -86_400)) == .halfOpen)
+    /// A life that has seen the history at `now`, with its clocks as they are when the breaker is asked for.
+    private func breaker(_ history: [DriftFinding], wallStep: Duration, after passed: Duration) throws -> DriftBreaker {
+        var input = try input()
+        input.record.status.driftHistory = history
+        var clock = StoredClock()
+        let stored = StoredRecord(record: input.record, attempts: [], intent: nil)
+        clock.notice(stored, at: Moment(wall: Self.now, steady: Self.now))
+        let later = Moment(wall: Self.now + wallStep + passed, steady: Self.now + passed)
+        clock.notice(stored, at: later)
+        input.now = later.steady
+        input.wallLead = later.wall - later.steady
+        input.times = clock.times(at: later)
+        return Facts(input: input).breaker
+    }
+
+    @Test(arguments: [-86_400, -1800, 0, 1800, 86_400]) func `a step of the wall clock moves no breaker`(
+        step: Int64
+    ) throws {
+        let stopped = history([(.suspended, 100)])
+        let end = Self.now + .seconds(3500)
+        #expect(try breaker(stopped, wallStep: .seconds(step), after: .seconds(60)) == .open(until: end))
+        #expect(try breaker(stopped, wallStep: .seconds(step), after: .seconds(3500)) == .halfOpen)
+        let repaired = history([(.repaired, 900), (.repaired, 300), (.repaired, 10)])
+        #expect(try breaker(repaired, wallStep: .seconds(step), after: .seconds(60)) == .tripping)
+        #expect(try breaker(repaired, wallStep: .seconds(step), after: .seconds(2701)) == .closed)
+    }
+
+    @Test func `what an earlier life found in what is now the future was found just now`() throws {
+        let stopped = history([(.suspended, -86_400)])
+        #expect(
+            try breaker(stopped, wallStep: .zero, after: .zero) == .open(until: Self.now + DriftBreaker.pause))
+        #expect(try breaker(stopped, wallStep: .zero, after: DriftBreaker.pause) == .halfOpen)
     }
 
     // MARK: regular looks

@@ -68,7 +68,7 @@ struct PlannerTests {
         #expect(absent.rule == .createUnknown && absent.actions == [.putSite])
     }
 
-    @Test func `an operation is kept before it is followed, and let go before the site is read`() throws {
+    @Test func `an operation is kept before it is followed, and once it has ended the site is read`() throws {
         func planned(kept: String?, _ operation: OperationObservation?, age: Duration = .seconds(1)) throws -> Plan {
             plan(
                 try input {
@@ -81,7 +81,7 @@ struct PlannerTests {
         #expect(try planned(kept: nil, .accepted("o")).actions == [.setOperation("o")])
         #expect(try planned(kept: "o", .accepted("o2")).actions == [.followOperation("o2")])
         #expect(try planned(kept: "o", nil).actions == [.followOperation("o")], "after a restart")
-        #expect(try planned(kept: "o", .ended("o")).actions == [.setOperation(nil)])
+        #expect(try planned(kept: "o", .ended("o")).actions == [.readSite])
         #expect(try planned(kept: "o", .accepted("o"), age: .seconds(4000)).actions == [.setOperation(nil)])
         #expect(try planned(kept: nil, .ended("o")).actions == [.readSite])
         #expect(try planned(kept: "o", nil).rule == .operationAccepted)

@@ -24,7 +24,7 @@ extension Explanation {
         let input = key.input
         func wall(_ instant: Instant) -> Instant { key.now.wall(at: instant) }
         // A poll that goes on is noted like a failure, and is none.
-        let failures = input.failures.filter { $0.key != .followOperation || !$0.value.isProgress }
+        let failures = input.failures.filter { !$0.value.isProgress }
         let backoffs = failures.sorted { $0.key < $1.key }.map { kind, failure in
             let isTerminal = if case .terminal = failure.kind { true } else { false }
             return Backoff(
@@ -122,11 +122,6 @@ extension Explanation {
     }
 
     private static func times(_ count: Int) -> String { count == 1 ? "the last time" : "\(count) times in a row" }
-}
-
-extension CallFailure {
-    /// Not a failure: Azure said when to ask again (see ``KeyMemory``).
-    var isProgress: Bool { message == "Azure is working on it" }
 }
 
 /// Times as people say them.

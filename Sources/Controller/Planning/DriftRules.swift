@@ -42,18 +42,25 @@ extension Decision {
             decision.nextLook = earlier(nextLook, .at(due))
         }
         if case .open(let end) = facts.breaker, facts.details?.differences.isEmpty == false {
-            decision.nextLook = earlier(decision.nextLook, .at(facts.now + (end - facts.wall)))
+            decision.nextLook = earlier(decision.nextLook, .at(end))
         }
         return decision
     }
 }
 
 extension Facts {
-    /// For comparison with what is stored.
+    /// For what is to be stored.
     var wall: Instant { input.wall }
 
-    var breaker: DriftBreaker {
-        DriftBreaker(record.status.driftHistory, generation: record.metadata.generation, now: wall)
+    var breaker: DriftBreaker { breaker(record.status.driftHistory) }
+
+    func breaker(_ history: [DriftFinding]) -> DriftBreaker {
+        DriftBreaker(history, generation: record.metadata.generation, now: now, foundAt: foundAt)
+    }
+
+    /// By the steady clock: see ``StoredTimes``. Never later than now.
+    private func foundAt(_ finding: DriftFinding) -> Instant {
+        times.driftFound[finding.foundAt] ?? now + min(finding.foundAt - wall, .zero)
     }
 
     /// The site was written, or is as an older record wanted it: the record has another design than our last write left.
@@ -120,18 +127,17 @@ enum DriftBreaker: Hashable {
 
     /// From the history alone, so that it survives a restart. Findings of other generations do not count: whoever writes
     /// the record wants another try.
-    init(_ history: [DriftFinding], generation: Int64, now: Instant) {
+    /// - Parameter foundAt: by the same clock as `now`.
+    init(_ history: [DriftFinding], generation: Int64, now: Instant, foundAt: (DriftFinding) -> Instant) {
         let findings = history.filter { $0.generation == generation }
         let stop = findings.lastIndex { $0.answer == .suspended }
         let repairs = findings[(stop.map { $0 + 1 } ?? 0)...].filter { $0.answer == .repaired }
         if let stop, repairs.isEmpty {
-            let passed = now - findings[stop].foundAt
-            // A clock that was set back must not make the pause longer than twice itself.
-            let isOver = passed >= DriftBreaker.pause || passed < .zero - DriftBreaker.pause
-            self = isOver ? .halfOpen : .open(until: findings[stop].foundAt + DriftBreaker.pause)
+            let end = foundAt(findings[stop]) + DriftBreaker.pause
+            self = now >= end ? .halfOpen : .open(until: end)
             return
         }
-        let recent = repairs.filter { now - $0.foundAt < DriftBreaker.window }
+        let recent = repairs.filter { now - foundAt($0) < DriftBreaker.window }
         let limit = stop != nil && repairs.count == 1 ? 1 : DriftBreaker.repairs
         self = recent.count >= limit ? .tripping : .closed
     }

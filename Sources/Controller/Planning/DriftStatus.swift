@@ -114,10 +114,9 @@ private func finding(_ facts: Facts, _ decision: Decision, _ details: DetailsObs
 
 /// While repairs have stopped and the site still differs. `nil` = they have not.
 func repairsStalled(_ facts: Facts, _ history: [DriftFinding]) -> Finding? {
-    let generation = facts.record.metadata.generation
     guard facts.record.spec.drift == .repair, facts.details?.differences.isEmpty != true,
         facts.isDriftTold || facts.details != nil,
-        case .open(let end) = DriftBreaker(history, generation: generation, now: facts.wall),
+        case .open = facts.breaker(history),
         let stop = history.last(where: { $0.answer == .suspended })
     else { return nil }
     let cause = stop.cause ?? .driftFight
@@ -129,7 +128,8 @@ func repairsStalled(_ facts: Facts, _ history: [DriftFinding]) -> Finding? {
         case .notConverging: "Azure does not keep what is written to \(fields)"
         }
     return Finding(
-        type: .stalled, status: .true, reason: cause.rawValue, message: "\(why); the next try is at \(end)")
+        type: .stalled, status: .true, reason: cause.rawValue,
+        message: "\(why); the next try is at \(stop.foundAt + DriftBreaker.pause)")
 }
 
 // MARK: words

@@ -168,12 +168,15 @@ package struct CallFailure: Hashable, Sendable {
     package var count: Int
     /// Not called again before.
     package var notBefore: Instant
+    /// Not a failure: Azure works on it, and said when to ask again.
+    package var isProgress: Bool
 
-    package init(kind: Kind, message: String, count: Int, notBefore: Instant) {
+    package init(kind: Kind, message: String, count: Int, notBefore: Instant, isProgress: Bool = false) {
         self.kind = kind
         self.message = message
         self.count = count
         self.notBefore = notBefore
+        self.isProgress = isProgress
     }
 }
 

@@ -9,9 +9,8 @@ func operationAccepted(_ facts: Facts) -> Decision? {
         guard case .accepted(let operation) = facts.input.operation, !isOver else { return nil }
         return Decision(reason: "Azure has begun to work on it", actions: [.setOperation(operation)])
     }
-    if case .ended = facts.input.operation {
-        return Decision(reason: "Azure's operation has ended", actions: [.setOperation(nil)])
-    }
+    // It is let go together with the intent. A life that begins before asks about it once more.
+    if case .ended = facts.input.operation { return nil }
     if isOver { return Decision(reason: "Azure's operation does not end", actions: [.setOperation(nil)]) }
     // The newest form, which an answer may have moved on; after a restart the one that was kept.
     let newest: String = if case .accepted(let operation) = facts.input.operation { operation } else { kept }

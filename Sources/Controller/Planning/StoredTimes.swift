@@ -15,16 +15,19 @@ package struct StoredTimes: Hashable, Sendable {
     /// For how long controllers have watched the open attempt since it was confirmed. Never more than that was: what passed between two lives is left
     /// out, and of an earlier life counts what it had put down in the status.
     package var runObserved: Duration
+    /// Of the findings of drift, by the time that is stored with them. What is not in it was found at the age that the wall clock gives it.
+    package var driftFound: [Instant: Instant]
 
     package init(
         intentOpened: Instant? = nil, deletionAsked: Instant? = nil, attemptOpened: Instant? = nil,
-        lastEnded: Instant? = nil, runObserved: Duration = .zero
+        lastEnded: Instant? = nil, runObserved: Duration = .zero, driftFound: [Instant: Instant] = [:]
     ) {
         self.intentOpened = intentOpened
         self.deletionAsked = deletionAsked
         self.attemptOpened = attemptOpened
         self.lastEnded = lastEnded
         self.runObserved = runObserved
+        self.driftFound = driftFound
     }
 
     /// As if the wall clock had never stepped.

@@ -281,7 +281,7 @@ struct KeyMemory {
     private mutating func isRunning(_ operation: String, _ wait: Duration, _ now: Instant) {
         self.operation = .accepted(operation)
         failures[.followOperation] = CallFailure(
-            kind: .transient, message: "Azure is working on it", count: 1, notBefore: now + wait)
+            kind: .transient, message: "Azure is working on it", count: 1, notBefore: now + wait, isProgress: true)
     }
 
     /// Reads from now on show the site as it is, or lag behind as after any write.

@@ -61,7 +61,8 @@ struct PlanSteps: Equatable {
         let uid = stored.record.uid
         let siteName = SiteDesigner.siteName(of: uid)
         switch action {
-        case .settleIntent: return [.settleIntent(uid)]
+        case .settleIntent:
+            return [.settleIntent(uid)] + (stored.intent?.operation == nil ? [] : [.setOperation(uid, nil)])
         case .setOperation(let operation): return [.setOperation(uid, operation)]
         case .finishAttempt(let token, let result):
             if let attempt = stored.attempts.last(where: { $0.token == token }) {

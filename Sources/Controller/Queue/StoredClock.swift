@@ -7,6 +7,8 @@ struct StoredClock {
     }
 
     private var known: [Happening: (stored: Instant, steady: Instant)] = [:]
+    /// Of the findings of drift in the status: the steady time of each stored one.
+    private var driftFound: [Instant: Instant] = [:]
     /// Moments at which this life did something whose time is stored: the newest few, since each is seen in the store right after it.
     private var own: [Moment] = []
     /// The confirmed attempt that is open, since when this life watches it, and for how long earlier lives have.
@@ -31,6 +33,7 @@ struct StoredClock {
         notice(.deletionAsked, stored.record.metadata.deletionTimestamp, now)
         notice(.attemptOpened, open?.openedAt, now)
         notice(.lastEnded, stored.attempts.last?.result?.finishedAt, now)
+        noticeDrift(stored.record.status.driftHistory, now)
         guard let open, open.acknowledgedAt != nil else {
             watched = nil
             return
@@ -45,7 +48,16 @@ struct StoredClock {
         StoredTimes(
             intentOpened: known[.intentOpened]?.steady, deletionAsked: known[.deletionAsked]?.steady,
             attemptOpened: known[.attemptOpened]?.steady, lastEnded: known[.lastEnded]?.steady,
-            runObserved: watched.map { $0.before + (now.steady - $0.since) } ?? .zero)
+            runObserved: watched.map { $0.before + (now.steady - $0.since) } ?? .zero, driftFound: driftFound)
+    }
+
+    private mutating func noticeDrift(_ history: [DriftFinding], _ now: Moment) {
+        guard !history.isEmpty || !driftFound.isEmpty else { return }
+        var found: [Instant: Instant] = [:]
+        for finding in history {
+            found[finding.foundAt] = driftFound[finding.foundAt] ?? translated(finding.foundAt, now)
+        }
+        driftFound = found
     }
 
     private mutating func notice(_ happening: Happening, _ stored: Instant?, _ now: Moment) {
@@ -54,7 +66,11 @@ struct StoredClock {
             return
         }
         if known[happening]?.stored == stored { return }
-        let steady = own.last { $0.wall == stored }?.steady ?? now.steady + (.zero - max(now.wall - stored, .zero))
-        known[happening] = (stored, steady)
+        known[happening] = (stored, translated(stored, now))
+    }
+
+    /// At first sight.
+    private func translated(_ stored: Instant, _ now: Moment) -> Instant {
+        own.last { $0.wall == stored }?.steady ?? now.steady + (.zero - max(now.wall - stored, .zero))
     }
 }
