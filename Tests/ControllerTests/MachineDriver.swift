@@ -1,3 +1,4 @@
+import AzureClient
 import DesiredState
 import Foundation
 import Testing
@@ -31,28 +32,33 @@ final class MachineDriver {
     /// Commits made while nothing was left to do should be none.
     private(set) var commitCount = 0
 
-    init(seed: UInt64, hasRunLog: Bool = false) throws {
+    private let rates: CallRates
+
+    init(seed: UInt64, hasRunLog: Bool = false, rates: CallRates = CallRates(.published)) throws {
         self.hasRunLog = hasRunLog
+        self.rates = rates
         self.seed = seed
         azure = SimulatedAzure(seed: seed)
         directory = FileManager.default.temporaryDirectory.appendingPathComponent("skls-machine-" + UUID().uuidString)
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
         var generator = SplitMix64(state: seed)
         store = try SQLiteStore(path: directory.path + "/state.sqlite", generator: &generator)
-        machine = MachineDriver.machine(store: store, seed: seed, hasRunLog: hasRunLog)
+        machine = MachineDriver.machine(store: store, seed: seed, hasRunLog: hasRunLog, rates: rates)
     }
 
     deinit {
         try? FileManager.default.removeItem(at: directory)  // a leftover of a test in the temporary folder harms nobody
     }
 
-    private static func machine(store: SQLiteStore, seed: UInt64, hasRunLog: Bool) -> ControllerMachine {
+    private static func machine(
+        store: SQLiteStore, seed: UInt64, hasRunLog: Bool, rates: CallRates
+    ) -> ControllerMachine {
         let configuration = SiteDesigner.Configuration(
             location: "westeurope", defaultPlan: "/plans/p", resourceGroupID: "/subscriptions/s/resourceGroups/g")
         return ControllerMachine(
             designer: SiteDesigner(
                 configuration: configuration, instance: store.instance, key: store.key, writer: "test"),
-            seed: seed, hasRunLog: hasRunLog, isObserved: true)
+            seed: seed, rates: rates, hasRunLog: hasRunLog, isObserved: true)
     }
 
     /// Begins a life: the first of the test, or another after a crash. Effects that were not carried out are lost, as in a crash.
@@ -61,7 +67,7 @@ final class MachineDriver {
         end = nil
         held = []
         timer = nil
-        machine = MachineDriver.machine(store: store, seed: seed &+ UInt64(lives), hasRunLog: hasRunLog)
+        machine = MachineDriver.machine(store: store, seed: seed &+ UInt64(lives), hasRunLog: hasRunLog, rates: rates)
         let epoch = try await store.beginEpoch(writer: "life\(lives)")
         feed(.started(try await store.allUIDs(), epoch: epoch, freeze: try await store.freeze()))
     }
