@@ -277,7 +277,7 @@ let package = Package(
         .testTarget(
             name: "AzureSimulatorTests",
             dependencies: [
-                "AgentLink", "AgentProtocol", "AzureSimulator",
+                "AgentLink", "AgentProtocol", "AzureClient", "AzureSimulator", "Controller", "DesiredState",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "CryptoExtras", package: "swift-crypto"),

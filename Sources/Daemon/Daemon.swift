@@ -192,7 +192,8 @@ struct DaemonCore: Sendable {
                 store: store, controller: controller, journal: observability.journal, budgets: budgets),
             previewer: ControllerPreviewer(controller: controller, designer: designer),
             metrics: DaemonMetrics(
-                metrics: observability.metrics, journal: observability.journal, budgets: budgets),
+                metrics: observability.metrics, journal: observability.journal, controller: controller,
+                sweeper: sweeper, budgets: budgets),
             clock: DaemonCore.clock, logger: logger)
         try await observability.whileRunning {
             try await withThrowingTaskGroup(of: Void.self) { group in

@@ -10,7 +10,7 @@ package enum ExplanationText {
         page += titled(
             "Calls under way",
             explanation.openCalls.map { call in
-                [call.call, call.since.map { "for \(age(explanation.asOf - $0))" } ?? "waits for its turn"]
+                [call.call, call.since.map { "for \(age(explanation.asOf - $0))" } ?? turn(call, explanation)]
             })
         page += titled("Back-off", explanation.backoffs.map { backoff($0, explanation) })
         page += titled(
@@ -62,6 +62,18 @@ package enum ExplanationText {
             if let operation = intent.operation { rows.append(["operation", operation]) }
         }
         return rows
+    }
+
+    private static func turn(_ call: Explanation.OpenCall, _ explanation: Explanation) -> String {
+        guard let wait = call.wait else { return "waits for its turn" }
+        let time = wait.turnAt.map { " about \(age($0 - explanation.asOf))" } ?? ""
+        let scarce =
+            switch wait.scarcity {
+            case .quota: "Azure's quota of \(wait.quota)"
+            case .plan: "room on its plan"
+            case .callsUnderWay: "others to end"
+            }
+        return "not sent; waits\(time) for \(scarce), \(wait.ahead) before it, lane \(wait.lane)"
     }
 
     private static func backoff(_ backoff: Explanation.Backoff, _ explanation: Explanation) -> [String] {

@@ -13,7 +13,8 @@ struct Get: AsyncParsableCommand {
             Label selectors are kubectl's: a=b,c!=d,e in (x,y),!f. Fields are metadata.name, metadata.uid, spec.image, \
             status.site.name, and conditions, such as Ready=True,Failed!=True.
 
-            With --watch every change is printed until the command is interrupted, also over restarts of the daemon; \
+            With --watch every change is printed until the command is interrupted or its --timeout is over, also over \
+            restarts of the daemon; \
             -o json and -o yaml then print one document for each change.
             """)
 
@@ -32,18 +33,22 @@ struct Get: AsyncParsableCommand {
     @Flag(name: [.short, .long], help: "Go on and print changes.")
     var watch = false
 
+    @Option(help: ArgumentHelp("With --watch: end after so long, such as 30s, 5m or 1h.", valueName: "time"))
+    var timeout: TimeoutArgument?
+
     @OptionGroup var hostOptions: HostOptions
 
     func validate() throws {
         if !names.isEmpty, selectors.selection != .all {
             throw ValidationError("give names or selectors, not both")
         }
+        if timeout != nil, !watch { throw ValidationError("--timeout goes with --watch") }
         if watch, names.count > 1 { throw ValidationError("--watch takes one name, or selectors") }
     }
 
     func run() async throws {
         let client = try hostOptions.client()
-        guard !watch else { return try await follow(client) }
+        guard !watch else { return try await watch(client) }
         var records: [FunctionApp] = []
         if names.isEmpty {
             records = try await client.list(selectors.selection).records
@@ -60,6 +65,16 @@ struct Get: AsyncParsableCommand {
         case .json: Output.result(try json(records))
         case .yaml: Output.result(try records.map(yaml).joined(separator: "---\n"))
         case .name: Output.result(records.map { "functionapp/\($0.metadata.name)\n" }.joined())
+        }
+    }
+
+    private func watch(_ client: RecordsClient) async throws {
+        guard let limit = timeout?.duration else { return try await follow(client) }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await follow(client) }
+            group.addTask { try await Task.sleep(for: limit) }
+            try await group.next()
+            group.cancelAll()
         }
     }
 

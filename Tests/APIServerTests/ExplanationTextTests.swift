@@ -28,7 +28,17 @@ struct ExplanationTextTests {
             ],
             conditions: [
                 condition(.provisioned, .false, "PlanNotFound", message), condition(.ready, .false, "Starting"),
-            ], openCalls: [.init(call: "readSite", since: now + .seconds(-3)), .init(call: "putSite", since: nil)],
+            ],
+            openCalls: [
+                .init(call: "readSite", since: now + .seconds(-3)), .init(call: "putSite", since: nil),
+                .init(
+                    call: "readDetails", since: nil,
+                    wait: .init(
+                        scarcity: .quota, quota: "reads", lane: "drift", ahead: 12, turnAt: now + .seconds(40))),
+                .init(
+                    call: "releaseSite", since: nil,
+                    wait: .init(scarcity: .plan, quota: "writes", lane: "user", ahead: 0, limit: 2)),
+            ],
             backoffs: [
                 .init(
                     call: "putSite", count: 1, notBefore: now + .seconds(36), message: message, isTerminal: true)
@@ -75,8 +85,10 @@ struct ExplanationTextTests {
                   runs   none of 1 begun
 
                 Calls under way
-                  readSite  for 3s
-                  putSite   waits for its turn
+                  readSite     for 3s
+                  putSite      waits for its turn
+                  readDetails  not sent; waits about 40s for Azure's quota of reads, 12 before it, lane drift
+                  releaseSite  not sent; waits for room on its plan, 0 before it, lane user
 
                 Back-off
                   putSite  1 time  not before 36s from now  there is no plan nowhere: containers need an Elastic Premium plan, a Dedicated Linux plan, or Functions on Container Apps; name a plan in spec.hosting.plan

@@ -118,6 +118,8 @@ struct SelectionTests {
     @Test("entity tags and preconditions")
     func preconditions() async throws {
         try await TestServer.with { server in
+            // Else the controller's write of the run moves the tag behind the test's back.
+            try await server.controller.setHoldsBack(true)
             try await put(server, "a")
             let read = try await server.request("GET", path + "/a")
             let tag = try #require(read.headers["etag"])

@@ -80,6 +80,26 @@ import Testing
         }
     }
 
+    @Test func `a client that goes away in the midst of a response ends it in the container`() async throws {
+        let waiting = NIOLockedValueBox(0)
+        try await RunningSimulator.run { simulator in
+            try await SiteServer.serve("a1", in: simulator, waiting: waiting) {
+                for _ in 0..<20 {
+                    let reading = Task {
+                        let response = try await simulator.client.execute(
+                            simulator.visit("a1", path: "/endless"), timeout: .seconds(30))
+                        for try await _ in response.body where Task.isCancelled { break }
+                    }
+                    try await simulator.until { waiting.withLockedValue { $0 } == 1 }
+                    reading.cancel()
+                    _ = await reading.result
+                    try await simulator.until { waiting.withLockedValue { $0 } == 0 }
+                }
+                #expect(try await simulator.send(simulator.visit("a1")).status == 200)
+            }
+        }
+    }
+
     @Test func `an answer that takes too long is a page, and a response that does is cut`() async throws {
         try await RunningSimulator.run {
             $0.responseLimit = .milliseconds(1_500)

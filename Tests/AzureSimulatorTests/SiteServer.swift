@@ -67,6 +67,12 @@ enum SiteServer {
             var body = try await writer.writeHead(HTTPResponse(status: .ok, headerFields: [.contentLength: "10"]))
             try await body.write(ByteBuffer(string: "12345"))
             try await channel.closeFuture.get()
+        case "/endless":
+            waiting.withLockedValue { $0 += 1 }
+            defer { waiting.withLockedValue { $0 -= 1 } }
+            // Ends by an error when the front end closes its connection.
+            var body = try await writer.writeHead(HTTPResponse(status: .ok))
+            while true { try await body.write(ByteBuffer(repeating: 0, count: 10_000)) }
         case "/hang-up": channel.close(promise: nil)
         default:
             try await writer.writeResponse(HTTPResponse(status: .ok, headerFields: [.contentLength: "0"]))

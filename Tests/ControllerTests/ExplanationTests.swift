@@ -1,3 +1,4 @@
+import AzureClient
 import DesiredState
 import Testing
 
@@ -28,8 +29,11 @@ struct ExplanationTests {
         let record = try makeRecord()
         let driver = try await settled(record)
         let found = try await explanation(driver, record.uid)
-        #expect(found.summary == "Nothing is to be done: Azure is as declared." && found.advice == nil)
-        #expect(found.rule == "steady" && found.phase == .resting && found.nextLook == nil)
+        let look = try #require(found.nextLook, "its site is read in full once a day")
+        #expect(look > found.asOf && look <= found.asOf + .seconds(86_400))
+        let wait = SpokenTime.duration(look - found.asOf)
+        #expect(found.summary == "Nothing is to be done: Azure is as declared. It is looked at again in \(wait).")
+        #expect(found.rule == "steady" && found.phase == .resting && found.advice == nil)
         #expect(found.facts.map(\.name) == ["site", "agent", "runs"])
         #expect(found.facts[0].value.contains("as declared, seen"))
         #expect(found.facts[2].value == "run 1 of 1, attempt 1, ended: Succeeded")
@@ -75,6 +79,32 @@ struct ExplanationTests {
         #expect(
             try await explanation(driver, record.uid, budgets: [other]).summary != writes.summary
                 || !writes.summary.hasPrefix("Azure's quota"), "another class's quota does not matter")
+    }
+
+    @Test func `a write that waits for its turn says for what, behind how many and for how long about`() async throws {
+        var rates = CallRates(.published)
+        rates.writes = RequestRate(burst: 1, perSecond: 0.05)
+        let driver = try MachineDriver(seed: 1, rates: rates)
+        try await driver.start()
+        let records = try (1...3).map { try makeRecord("job\($0)", seed: UInt64($0)) }
+        for record in records { try await driver.write(.create(record), uid: record.uid) }
+        try await driver.settle(for: .seconds(1))
+        var waits: [Explanation] = []
+        for record in records { waits.append(try await explanation(driver, record.uid)) }
+        waits = waits.filter { $0.openCalls.contains { $0.wait != nil } }.sorted { $0.summary > $1.summary }
+        try #require(waits.count == 2, "one was sent")
+        let pattern = /It waits for its turn, about (\d+)s: writing the site waits for Azure's quota of writes, (.+)\./
+        let told = try waits.map { try #require($0.summary.wholeMatch(of: pattern)?.output, "\($0.summary)") }
+        #expect(told.map(\.2).sorted() == ["after 1 other", "next in turn"])
+        let times = try told.map { try #require(Int($0.1)) }.sorted()
+        #expect((18...20).contains(times[0]) && (38...40).contains(times[1]), "\(times)")
+        for found in waits {
+            let call = try #require(found.openCalls.first { $0.call == "putSite" })
+            #expect(call.since == nil && call.wait?.lane == "user" && call.wait?.scarcity == .quota)
+            #expect(found.intent == nil, "nothing is written down before its turn")
+        }
+        try await driver.settle(for: .seconds(200))
+        #expect(try await explanation(driver, records[2].uid).summary.hasPrefix("Nothing is to be done"))
     }
 
     @Test func `a freeze comes before everything else`() async throws {

@@ -53,6 +53,30 @@ struct JournalTests {
         #expect(buffer.due == nil && buffer.takeRest(now: start + .seconds(70)).isEmpty)
     }
 
+    @Test func `each kind of polling is counted, and no other call`() {
+        #expect(
+            Set(CallKind.allCases.filter(\.isPolling)) == [
+                .followOperation, .readSite, .readDetails, .readContainerLog, .greetAgent, .followRun, .readRunLog,
+            ])
+    }
+
+    @Test func `what came of a call is told in its own words`() {
+        for (result, words) in [
+            (CallResult.notSent(retryAfter: .seconds(90)), "not sent: the quota is used up for another 1m 30s"),
+            (.runLogRead(.nothing), "the log does not know the run"),
+            (.runLogRead(.began), "the log says that the run began"),
+            (.runLogRead(.exited(code: 3)), "the log says that the run ended with exit code 3"),
+            (
+                .containerLogRead(.containerExited(code: 1, message: "no entry point")),
+                "the container did not start: no entry point"
+            ),
+            (.detailsRead(nil), "no such site"), (.siteReleased, "our tags were taken off"),
+        ] {
+            #expect(result.summary == words)
+            #expect(result.failure == nil)
+        }
+    }
+
     @Test func `no write is folded into another, and no failure into a success`() {
         var buffer = JournalBuffer()
         for _ in 0..<3 { buffer.add(entry("putSite"), now: start) }

@@ -1,3 +1,4 @@
+import AzureClient
 import DesiredState
 import Foundation
 import Testing
@@ -31,15 +32,19 @@ final class MachineDriver {
     /// Commits made while nothing was left to do should be none.
     private(set) var commitCount = 0
 
-    init(seed: UInt64, hasRunLog: Bool = false) throws {
+    private let rates: CallRates
+
+    init(seed: UInt64, hasRunLog: Bool = false, rates: CallRates = CallRates(.published)) throws {
         self.runLogSettlesAfter = hasRunLog ? .seconds(900) : nil
+        self.rates = rates
         self.seed = seed
         azure = SimulatedAzure(seed: seed)
         directory = FileManager.default.temporaryDirectory.appendingPathComponent("skls-machine-" + UUID().uuidString)
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
         var generator = SplitMix64(state: seed)
         store = try SQLiteStore(path: directory.path + "/state.sqlite", generator: &generator)
-        machine = MachineDriver.machine(store: store, seed: seed, runLogSettlesAfter: runLogSettlesAfter)
+        machine = MachineDriver.machine(
+            store: store, seed: seed, runLogSettlesAfter: runLogSettlesAfter, rates: rates)
     }
 
     deinit {
@@ -47,14 +52,14 @@ final class MachineDriver {
     }
 
     private static func machine(
-        store: SQLiteStore, seed: UInt64, runLogSettlesAfter: Duration?
+        store: SQLiteStore, seed: UInt64, runLogSettlesAfter: Duration?, rates: CallRates
     ) -> ControllerMachine {
         let configuration = SiteDesigner.Configuration(
             location: "westeurope", defaultPlan: "/plans/p", resourceGroupID: "/subscriptions/s/resourceGroups/g")
         return ControllerMachine(
             designer: SiteDesigner(
                 configuration: configuration, instance: store.instance, key: store.key, writer: "test"),
-            seed: seed, runLogSettlesAfter: runLogSettlesAfter, isObserved: true)
+            seed: seed, rates: rates, runLogSettlesAfter: runLogSettlesAfter, isObserved: true)
     }
 
     /// Begins a life: the first of the test, or another after a crash. Effects that were not carried out are lost, as in a crash.
@@ -64,7 +69,7 @@ final class MachineDriver {
         held = []
         timer = nil
         machine = MachineDriver.machine(
-            store: store, seed: seed &+ UInt64(lives), runLogSettlesAfter: runLogSettlesAfter)
+            store: store, seed: seed &+ UInt64(lives), runLogSettlesAfter: runLogSettlesAfter, rates: rates)
         let epoch = try await store.beginEpoch(writer: "life\(lives)")
         feed(.started(try await store.allUIDs(), epoch: epoch, freeze: try await store.freeze()))
     }

@@ -43,7 +43,7 @@ struct MetricsTests {
     }
 
     private func text(_ metrics: ControllerMetrics) -> String {
-        metrics.page(budgets: [], journalDropped: 3).text
+        metrics.page(budgets: [], journalDropped: 3, leaks: SweepCounts(), waiting: [:]).text
     }
 
     @Test func `reconciles are counted under controller-runtime's names`() throws {
@@ -75,6 +75,17 @@ struct MetricsTests {
         #expect(page.contains("controller_runtime_reconcile_time_seconds_bucket\(labels),le=\"+Inf\"} 1\n"))
         #expect(page.contains("skls_decisions_total{rule=\"absent\"} 1\n"))
         #expect(page.contains("skls_journal_dropped_total 3\n"))
+    }
+
+    @Test func `what the sweep and the scheduler count is on the page, also where it is nothing`() {
+        let metrics = ControllerMetrics(clock: { [start] in Moment(wall: start, steady: start) })
+        let counts = SweepCounts(sweeps: 9, suspected: 4, found: 7, held: 3, quarantined: 5, deleted: 2)
+        let page = metrics.page(budgets: [], journalDropped: 0, leaks: counts, waiting: [.drift: 12]).text
+        for line in [
+            "skls_leaks_suspected_total 7", "skls_leaks_quarantined_total 5", "skls_leaks_deleted_total 2",
+            "skls_calls_waiting{lane=\"drift\"} 12", "skls_calls_waiting{lane=\"user\"} 0",
+        ] { #expect(page.contains("\n\(line)\n"), "\(line)") }
+        #expect(text(metrics).contains("\nskls_leaks_suspected_total 0\n"))
     }
 
     @Test func `a failed call makes the reconcile that takes it in an error, a refused one a terminal error`() throws {
@@ -162,7 +173,9 @@ struct MetricsTests {
         }
         let page = text(metrics)
         #expect(!page.contains("secret-name") && !page.contains(String(uid(1).short)))
-        let allowed: Set = ["controller", "name", "result", "code", "method", "class", "kind", "rule", "reason", "le"]
+        let allowed: Set = [
+            "controller", "name", "result", "code", "method", "class", "kind", "lane", "rule", "reason", "le",
+        ]
         let names = Set(page.matches(of: /[{,]([a-z]+)="/).map { String($0.1) })
         #expect(names.isSubset(of: allowed), "\(names.subtracting(allowed))")
     }

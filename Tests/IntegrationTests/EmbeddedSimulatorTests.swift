@@ -87,18 +87,37 @@ struct EmbeddedSimulatorTests {
         let skls = Installation.binaries + "/skls"
         let manifests = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
             .deletingLastPathComponent().appendingPathComponent("manifests").path
+        let names = ["environment", "hello", "nightly-cleanup", "nightly-report"]
         let applied = try await run(folder, skls, "apply", "-f", manifests)
-        #expect(applied.output == "functionapp/environment created\nfunctionapp/hello created\n", "\(applied)")
+        let lines = applied.output.split(separator: "\n").sorted()
+        #expect(
+            lines == names.map { "functionapp/\($0) created" }, "a new example has to be waited for here: \(applied)")
         let again = try await run(folder, skls, "apply", "-f", manifests)
-        #expect(again.output == "functionapp/environment unchanged\nfunctionapp/hello unchanged\n", "\(again)")
-        for name in ["hello", "environment"] {
+        let unchanged = again.output.split(separator: "\n").sorted()
+        #expect(unchanged == names.map { "functionapp/\($0) unchanged" }, "\(again)")
+        for name in names where name != "nightly-cleanup" {
             let waited = try await run(folder, skls, "wait", name, "--for=condition=Succeeded", "--timeout", "60s")
             #expect(waited.status == 0, "\(waited)")
         }
+        // A run's end and what the controller makes of it are two commits.
+        for (name, end) in [
+            ("hello", "Nothing is to be done: Azure is as declared."),
+            ("environment", "Finished; kept until its time to live is over; next look in "),
+            ("nightly-report", "Nothing is to be done: Azure is as declared."),
+            ("nightly-cleanup", "It is paused: asked for by demo: not before the report is checked."),
+        ] {
+            var page = ""
+            while !page.hasPrefix("\(name): \(end)") { page = try await run(folder, skls, "explain", name).output }
+        }
+        #expect(try await run(folder, skls, "logs", "nightly-report").output == "report of 2026-01-31\n")
         let ended = try await run(folder, skls, "wait", "hello", "--for=condition=Failed", "--timeout", "60s")
         #expect(ended.status == 4, "\(ended)")
         #expect(try await run(folder, skls, "logs", "environment").output == "good day from /tmp\n")
-        #expect(try await run(folder, skls, "delete", "hello", "environment").status == 0)
+        #expect(try await run(folder, skls, "resume", "nightly-cleanup").status == 0)
+        let deleted = try await run(
+            folder, skls, "delete", "hello", "environment", "nightly-report", "nightly-cleanup")
+        #expect(deleted.status == 0, "\(deleted)")
+        #expect(try await run(folder, skls, "get", "-o", "name").output.isEmpty)
         daemon.send(SIGTERM)
         _ = await daemon.wait()
         try FileManager.default.removeItem(atPath: folder)

@@ -35,12 +35,16 @@ struct ObservabilityTests {
         #expect(applied.errors.isEmpty, "\(applied)")
         _ = try await here.skls("wait", "watched", "--for=condition=Failed", "--timeout", "60s")
 
-        let events = try await here.skls("events", "watched").output
+        // The journal is written behind the controller's back: the newest events come after their commit.
+        var events = ""
+        while !events.contains("RunFinished") { events = try await here.skls("events", "watched").output }
         for reason in ["SiteCreating", "SiteCreated", "ContainerReady", "RunStarted", "RunFinished"] {
             #expect(events.contains(reason), "\(events)")
         }
         let page = try await here.skls("explain", "watched").output
-        #expect(page.hasPrefix("watched: Nothing is to be done"), "\(page)")
+        #expect(
+            page.hasPrefix("watched: Nothing is to be done: Azure is as declared. It is looked at again in "), "\(page)"
+        )
         let json = try await here.skls("explain", "watched", "--format", "json").output
         let explanation = try #require(try JSONSerialization.jsonObject(with: Data(json.utf8)) as? [String: Any])
         #expect(explanation["rule"] as? String == "steady")

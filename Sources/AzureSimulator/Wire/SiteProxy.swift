@@ -13,11 +13,6 @@ struct SiteProxy: Sendable {
     /// When a response is cut (230 s on Azure).
     let responseLimit: Duration
 
-    /// The client went away before there was an answer.
-    private struct ClientGone: Error {}
-    /// The response took longer than the limit.
-    private struct ResponseCut: Error {}
-
     /// What the container, or the platform in its place, has to say.
     private enum Result {
         case page(Reply)
@@ -46,40 +41,12 @@ struct SiteProxy: Sendable {
             let head = HTTPResponse(status: .init(code: Int(response.status.code)), headerFields: fields)
             entry.answered(status: head.status.code)
             if hasBody {
-                try await stream(response.body, head: head, writer: writer, channel: channel, end: end)
+                try await ResponseRelay(watch: watch).run(
+                    from: response.body, to: try await writer.writeHead(head), channel: channel, end: end)
             } else {
                 try await writer.writeResponse(head)
             }
         }
-    }
-
-    /// Passes a response on as it comes. Another task reads the container, so that a client that goes away, or the
-    /// limit, ends a response in which nothing comes any more.
-    @concurrent private func stream(
-        _ source: HTTPClientResponse.Body, head: HTTPResponse, writer: consuming ResponseWriter, channel: any Channel,
-        end: NIODeadline
-    ) async throws {
-        let (buffers, sink) = RequestBody.makeStream()
-        var body = try await writer.writeHead(head)
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            watch.set(channel) { sink.finish(ClientGone()) }
-            let cut = channel.eventLoop.scheduleTask(deadline: end) { sink.finish(ResponseCut()) }
-            defer {
-                watch.clear(channel)
-                cut.cancel()
-                group.cancelAll()
-            }
-            group.addTask {
-                do {
-                    for try await buffer in source { await sink.yield(buffer) }
-                    sink.finish()
-                } catch {
-                    sink.finish(error)
-                }
-            }
-            for try await buffer in buffers { try await body.write(buffer) }
-        }
-        try await body.finish(nil)
     }
 
     /// Waits for the container where it has to start, then for the head of its response.
@@ -95,7 +62,7 @@ struct SiteProxy: Sendable {
             }
             group.addTask {
                 for await _ in gone {}
-                throw ClientGone()
+                throw ResponseRelay.ClientGone()
             }
             group.addTask {
                 switch await simulation.answer({ .visit($0, host: host) }) {
@@ -105,7 +72,7 @@ struct SiteProxy: Sendable {
                 case .forward(let instance): return try await forward(request, to: instance, end: end)
                 }
             }
-            guard let result = try await group.next() else { throw ClientGone() }
+            guard let result = try await group.next() else { throw ResponseRelay.ClientGone() }
             return result
         }
     }

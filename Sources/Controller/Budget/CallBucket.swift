@@ -154,6 +154,11 @@ struct CallBucket {
         return max(refilled, frozenUntil ?? refilled)
     }
 
+    /// How long until one is there once so many others were taken.
+    func turn(after others: Int, now: Instant) -> Duration {
+        max(.zero, readyTime(now: now) - now) + .nanoseconds(Int64(Double(others) / rate.perSecond * 1e9))
+    }
+
     private mutating func refill(_ now: Instant) {
         let start = updated ?? now
         if now < start, let end = frozenUntil {

@@ -15,6 +15,7 @@ struct CallScheduler {
 
     /// What a call was promised, from its grant until it has ended.
     private struct Grant {
+        let at: Instant
         let cost: CallCost
         /// Only writes of sites have one.
         let plan: Int?
@@ -103,7 +104,7 @@ struct CallScheduler {
     /// The record is no more.
     mutating func forget(_ uid: UID) {
         keep([], of: uid)
-        if let grant = working.removeValue(forKey: uid) { leavePlan(grant, .other) }
+        if let grant = working.removeValue(forKey: uid) { leavePlan(grant) }
     }
 
     /// Records that may begin a call which they waited for.
@@ -120,7 +121,7 @@ struct CallScheduler {
         nextNumber += 1
         let id = CallID(number: nextNumber)
         let grant = granted.removeValue(forKey: Waiter(uid: uid, kind: call.kind))
-        if call.kind == .putSite, let earlier = working.removeValue(forKey: uid) { leavePlan(earlier, .other) }
+        if call.kind == .putSite, let earlier = working.removeValue(forKey: uid) { leavePlan(earlier) }
         inFlight[id] = InFlight(uid: uid, call: call, log: log, grant: grant)
         ready.append(.call(uid, id, call, log))
         return id
@@ -148,11 +149,11 @@ struct CallScheduler {
         azureCount -= 1
         switch result {
         case .siteAccepted: working[call.uid] = grant
-        default: leavePlan(grant, PlanConcurrency.Ending(result))
+        default: leavePlan(grant, PlanConcurrency.Ending(result), now)
         }
         switch result {
-        case .operationEnded, .siteRead(.some): endWork(of: call.uid, .success)
-        case .operationFailed: endWork(of: call.uid, PlanConcurrency.Ending(result))
+        case .operationEnded, .siteRead(.some): endWork(of: call.uid, .success, now)
+        case .operationFailed: endWork(of: call.uid, PlanConcurrency.Ending(result), now)
         default: break
         }
         return .ended(call.call.kind)
@@ -187,11 +188,22 @@ struct CallScheduler {
         waitingCounts[kind] ?? 0
     }
 
-    /// For `explain`: what the record waits for, and in which lane.
-    func waits(of uid: UID) -> [(kind: CallKind, lane: Lane)] {
-        CallKind.allCases.compactMap { kind in
-            waiting[Waiter(uid: uid, kind: kind)].map { (kind, $0.lane) }
+    /// For `explain`: what the record's calls wait for that are not sent yet. Takes as long as the line is.
+    func waits(of uid: UID, now: Instant) -> [CallKind: CallWait] {
+        var waits: [CallKind: CallWait] = [:]
+        for kind in CallKind.allCases {
+            let waiter = Waiter(uid: uid, kind: kind)
+            waits[kind] = waiting[waiter].map { wait(waiter, $0, now: now) }
         }
+        for (index, line) in lines.enumerated() {
+            for (ahead, id) in line.handedBack.enumerated() {
+                guard let call = inFlight[id], call.uid == uid, let quota = CallClass(rawValue: index) else { continue }
+                waits[call.call.kind] = CallWait(
+                    lane: call.log.lane, quota: quota, cause: .quota, ahead: ahead,
+                    turn: line.bucket.turn(after: ahead, now: now))
+            }
+        }
+        return waits
     }
 
     /// For metrics: how many wait in each lane.
@@ -207,6 +219,42 @@ struct CallScheduler {
     var azureCallsInFlight: Int { azureCount }
 
     // MARK: parts
+
+    private func wait(_ waiter: Waiter, _ place: Place, now: Instant) -> CallWait {
+        let line = lines[place.cost.line.rawValue]
+        let sameLane = line.lanes[place.lane.rawValue].byPlan.mapValues(counting)
+        let own = line.lanes[place.lane.rawValue].byPlan[place.plan ?? -1]
+        let before = own?.count { $0.number < place.number && waiting[$0.waiter]?.number == $0.number } ?? 0
+        var wait = CallWait(
+            lane: place.lane, quota: place.cost.line, cause: .quota, ahead: before, turn: nil)
+        if let plan = place.plan, !plans[plan].hasRoom {
+            wait.cause = .plan(writesAtATime: plans[plan].bound)
+            wait.turn = plans[plan].turn(after: before)
+            return wait
+        }
+        // Plans take turns within a lane, and lanes by their weights.
+        let others = sameLane.filter { $0.key != place.plan ?? -1 && ($0.key < 0 || plans[$0.key].hasRoom) }
+        let inLane = before + others.values.reduce(0) { $0 + min($1, before + 1) }
+        wait.ahead =
+            line.handedBack.count + inLane
+            + Lane.allCases.filter { $0 != place.lane }.reduce(0) { sum, lane in
+                let all = line.lanes[lane.rawValue].byPlan.reduce(0) { sum, places in
+                    places.key < 0 || plans[places.key].hasRoom ? sum + counting(places.value) : sum
+                }
+                return sum + min(all, (inLane + 1) * lane.weight / place.lane.weight)
+            }
+        if azureCount >= CallScheduler.maximumAzureCalls {
+            wait.cause = .callsUnderWay
+        } else {
+            wait.turn = line.bucket.turn(after: wait.ahead * place.cost.amount(of: place.cost.line), now: now)
+        }
+        return wait
+    }
+
+    /// Without places that do not count any more.
+    private func counting(_ places: Deque<(waiter: Waiter, number: UInt64)>) -> Int {
+        places.count { waiting[$0.waiter]?.number == $0.number }
+    }
 
     private mutating func insert(_ waiter: Waiter, _ place: Place) {
         let key = place.plan ?? -1
@@ -246,7 +294,7 @@ struct CallScheduler {
                 azureCount += 1
                 if let plan = place.plan { plans[plan].begin() }
                 granted[waiter] = Grant(
-                    cost: place.cost, plan: place.plan, epoch: place.plan.map { plans[$0].epoch } ?? 0)
+                    at: now, cost: place.cost, plan: place.plan, epoch: place.plan.map { plans[$0].epoch } ?? 0)
                 newlyGranted.append(waiter.uid)
             }
         }
@@ -261,15 +309,19 @@ struct CallScheduler {
     private mutating func giveBack(_ grant: Grant) {
         azureCount -= 1
         for kind in CallClass.allCases { lines[kind.rawValue].bucket.giveBack(grant.cost.amount(of: kind)) }
-        leavePlan(grant, .other)
+        leavePlan(grant)
     }
 
-    private mutating func endWork(of uid: UID, _ ending: PlanConcurrency.Ending) {
-        if let grant = working.removeValue(forKey: uid) { leavePlan(grant, ending) }
+    private mutating func endWork(of uid: UID, _ ending: PlanConcurrency.Ending, _ now: Instant) {
+        if let grant = working.removeValue(forKey: uid) { leavePlan(grant, ending, now) }
     }
 
-    private mutating func leavePlan(_ grant: Grant, _ ending: PlanConcurrency.Ending) {
-        if let plan = grant.plan { plans[plan].end(ending, begunIn: grant.epoch) }
+    private mutating func leavePlan(_ grant: Grant) {
+        if let plan = grant.plan { plans[plan].end(.other, begunIn: grant.epoch, after: .zero) }
+    }
+
+    private mutating func leavePlan(_ grant: Grant, _ ending: PlanConcurrency.Ending, _ now: Instant) {
+        if let plan = grant.plan { plans[plan].end(ending, begunIn: grant.epoch, after: now - grant.at) }
     }
 
     /// The plan in this lane whose turn it is and that has room. Drops places that do not count any more.

@@ -17,6 +17,8 @@ struct PlanConcurrency {
     private var successes = 0
     /// Rises with every decrease: answers to what was begun before it say nothing new.
     private(set) var epoch = 0
+    /// How long writes that succeed take; nil before the first has. Decides nothing: for forecasts.
+    private var usual: Duration?
 
     var hasRoom: Bool { underWay < bound }
     /// As if nothing had ever been sent there.
@@ -24,10 +26,17 @@ struct PlanConcurrency {
 
     mutating func begin() { underWay += 1 }
 
-    mutating func end(_ ending: Ending, begunIn epoch: Int) {
+    /// When one more write may begin, about, if so many begin before it; nil while nothing is known about that.
+    func turn(after others: Int) -> Duration? {
+        usual.map { $0 * (others + 1) / bound }
+    }
+
+    /// - Parameter duration: how long the write held its place.
+    mutating func end(_ ending: Ending, begunIn epoch: Int, after duration: Duration) {
         underWay -= 1
         switch ending {
         case .success:
+            usual = usual.map { ($0 * 7 + duration) / 8 } ?? duration
             successes += 1
             guard successes >= bound else { return }
             successes = 0

@@ -73,6 +73,11 @@ package final class ControllerService: Service {
         state.withLockedValue { $0.machine.decisions }
     }
 
+    /// How many calls to Azure wait for their turn.
+    package var waitingByLane: [Lane: Int] {
+        state.withLockedValue { $0.machine.calls.waitingByLane }
+    }
+
     /// What is known of this record now; reading it changes nothing.
     package func explain(_ stored: StoredRecord) -> KeyExplanation {
         state.withLockedValue { $0.machine.explain(stored, now: clock()) }

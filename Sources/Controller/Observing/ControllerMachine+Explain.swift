@@ -12,6 +12,7 @@ extension ControllerMachine {
         return KeyExplanation(
             phase: state.map { Explanation.Phase($0.phase) } ?? .unknown, reconcileID: state?.log.reconcileID ?? 0,
             plan: plan(input), input: input, begunAt: memory.begunAt.filter { input.inFlight.contains($0.key) },
+            waits: calls.waits(of: stored.record.uid, now: now.steady),
             storeFailures: state?.storeFailures ?? 0, listFailures: listFailures, now: now)
     }
 }

@@ -103,18 +103,25 @@ extension CallResult {
         case .operationEnded: "Azure's operation has ended"
         case .operationFailed(let failure): "Azure's operation failed: \(failure.message)"
         case .siteRead(let site): site == nil ? "no such site" : "the site is there"
+        case .detailsRead(let reading): reading == nil ? "no such site" : "the site was read in full"
         case .siteDeleted: "deleted"
+        case .siteReleased: "our tags were taken off"
         case .siteWasAbsent: "there was no site to delete"
         case .containerLogRead(.none): "the container's log says nothing"
         case .containerLogRead(.imagePullFailed(let message)): "the image cannot be pulled: \(message)"
+        case .containerLogRead(.noAnswerOnPort(let message)), .containerLogRead(.containerExited(_, let message)):
+            "the container did not start: \(message)"
         case .agentGreeted: "the agent answered"
         case .runReported(let report):
             report.result.map { "the run ended: \($0.outcome.rawValue)" } ?? "the agent has the run"
         case .bootChanged: "the container was restarted"
         case .stopSent: "the signal was sent"
+        case .runLogRead(.nothing): "the log does not know the run"
+        case .runLogRead(.began): "the log says that the run began"
+        case .runLogRead(.exited(let code)): "the log says that the run ended with exit code \(code)"
         case .agentNotReady(let message): message
         case .failed(let failure): failure.message
-        default: "answered"
+        case .notSent(let wait): "not sent: the quota is used up for another \(SpokenTime.duration(wait))"
         }
     }
 }

@@ -7,8 +7,10 @@ package struct KeyExplanation: Hashable, Sendable {
     /// What is decided if the record is looked at now.
     package var plan: Plan
     package var input: PlanInput
-    /// Calls in flight or waiting for their turn, and when they were decided, by the steady clock.
+    /// Calls in flight, and when they were begun, by the steady clock.
     package var begunAt: [CallKind: Instant]
+    /// Calls that are not sent yet: what they wait for.
+    package var waits: [CallKind: CallWait]
     /// The store's failures in a row.
     package var storeFailures: Int
     /// When the sites could not be listed: how often in a row.
@@ -31,8 +33,11 @@ extension Explanation {
                 call: kind.rawValue, count: failure.count, notBefore: wall(failure.notBefore),
                 message: failure.message, isTerminal: isTerminal)
         }
-        let openCalls = input.inFlight.sorted().map { kind in
-            OpenCall(call: kind.rawValue, since: key.begunAt[kind].map(wall))
+        let openCalls = input.inFlight.union(key.waits.keys).sorted().map { kind in
+            guard let wait = key.waits[kind] else {
+                return OpenCall(call: kind.rawValue, since: key.begunAt[kind].map(wall))
+            }
+            return OpenCall(call: kind.rawValue, since: nil, wait: Wait(wait, at: key.now.wall))
         }
         let nextLook: Instant? = if case .at(let instant) = key.plan.nextLook { wall(instant) } else { nil }
         let intent = stored.intent.map { intent in
@@ -122,6 +127,20 @@ extension Explanation {
     }
 
     private static func times(_ count: Int) -> String { count == 1 ? "the last time" : "\(count) times in a row" }
+}
+
+extension Explanation.Wait {
+    fileprivate init(_ wait: CallWait, at now: Instant) {
+        let (scarcity, limit): (Scarcity, Int?) =
+            switch wait.cause {
+            case .quota: (.quota, nil)
+            case .plan(let bound): (.plan, bound)
+            case .callsUnderWay: (.callsUnderWay, CallScheduler.maximumAzureCalls)
+            }
+        self.init(
+            scarcity: scarcity, quota: "\(wait.quota)", lane: "\(wait.lane)", ahead: wait.ahead, limit: limit,
+            turnAt: wait.turn.map { now + $0 })
+    }
 }
 
 /// Times as people say them.

@@ -131,8 +131,8 @@ extension CallKind {
     /// Asked for as long as something lasts.
     var isPolling: Bool {
         switch self {
-        case .followOperation, .readSite, .readDetails, .readContainerLog, .greetAgent, .followRun: true
-        default: false
+        case .followOperation, .readSite, .readDetails, .readContainerLog, .greetAgent, .followRun, .readRunLog: true
+        case .putSite, .deleteSite, .releaseSite, .postRun, .stopRun: false
         }
     }
 }

@@ -63,13 +63,34 @@ enum Verdict {
     }
 
     private static func openCall(_ explanation: Explanation) -> (String, String?)? {
-        // The newest answer that is awaited says more than a poll that always is.
-        let call =
-            explanation.openCalls.first { CallKind(rawValue: $0.call)?.changesSite == true }
-            ?? explanation.openCalls.first
+        // What changes the site says more than a poll that always is under way, and an answer more than a turn.
+        let changing = explanation.openCalls.filter { CallKind(rawValue: $0.call)?.changesSite == true }
+        let call = changing.first ?? explanation.openCalls.first { $0.wait == nil } ?? explanation.openCalls.first
         guard let call, let kind = CallKind(rawValue: call.call) else { return nil }
+        if let wait = call.wait { return (waiting(kind, wait, explanation), nil) }
         let since = call.since.map { " for \(SpokenTime.duration(explanation.asOf - $0))" } ?? ""
         return ("It waits\(since) for an answer: \(kind.spoken).", nil)
+    }
+
+    /// Nothing was sent yet, since others go first.
+    private static func waiting(
+        _ kind: CallKind, _ wait: Explanation.Wait, _ explanation: Explanation
+    ) -> String {
+        let time = wait.turnAt.map { ", about \(SpokenTime.duration($0 - explanation.asOf))" } ?? ""
+        let limit = wait.limit.map { " (\($0) at a time)" } ?? ""
+        let scarce =
+            switch wait.scarcity {
+            case .quota: "Azure's quota of \(wait.quota)"
+            case .plan: "the plan's room for writes\(limit)"
+            case .callsUnderWay: "one of the calls under way to end\(limit)"
+            }
+        let others =
+            switch wait.ahead {
+            case 0: "next in turn"
+            case 1: "after 1 other"
+            default: "after \(wait.ahead) others"
+            }
+        return "It waits for its turn\(time): \(kind.spoken) waits for \(scarce), \(others)."
     }
 
     private static func failing(_ explanation: Explanation, _ plan: Plan) -> (String, String?)? {
@@ -110,11 +131,21 @@ enum Verdict {
         if plan.status.isTrue(.stalled) {
             return ("It cannot go on: \(cause(plan)).", "change the record, or what the message names in Azure")
         }
-        if let at = explanation.nextLook {
-            return ("\(sentence(cause(plan))); next look in \(SpokenTime.duration(at - explanation.asOf)).", nil)
+        let wait = explanation.nextLook.map { SpokenTime.duration($0 - explanation.asOf) }
+        if plan.rule == .steady {
+            let look = wait.map { " It is looked at again in \($0)." } ?? ""
+            return ("Nothing is to be done: \(steadiness(plan)).\(look)", nil)
         }
-        if plan.rule == .steady { return ("Nothing is to be done: Azure is as declared.", nil) }
+        if let wait { return ("\(sentence(cause(plan))); next look in \(wait).", nil) }
         return ("\(sentence(cause(plan))).", nil)
+    }
+
+    /// A record is steady, too, while its site differs in what is only to be told.
+    private static func steadiness(_ plan: Plan) -> String {
+        guard let drifted = plan.status[.drifted], drifted.status != .false, !drifted.message.isEmpty else {
+            return "Azure is as declared"
+        }
+        return drifted.message
     }
 
     private static func sentence(_ text: String) -> String {
@@ -135,14 +166,16 @@ extension CallKind {
         case .postRun: "asking the agent to begin the run"
         case .followRun: "following the run"
         case .stopRun: "stopping the run"
-        default: "the call \(rawValue)"
+        case .readDetails: "reading the site in full"
+        case .releaseSite: "taking our tags off the site"
+        case .readRunLog: "asking the log for the run"
         }
     }
 
     /// The class of requests at Azure Resource Manager; `nil` for agents.
     fileprivate var verb: String? {
         switch self {
-        case .putSite: "writes"
+        case .putSite, .releaseSite: "writes"
         case .followOperation, .readSite, .readDetails, .readContainerLog: "reads"
         case .deleteSite: "deletes"
         default: nil

@@ -11,7 +11,7 @@ package struct ControllerMachine {
     private(set) var keys: [UID: KeyState] = [:]
     private var timers = Heap<Timer>()
     private var announcedTimer: Instant?
-    private var calls: CallScheduler
+    private(set) var calls: CallScheduler
     private var pacer: PollPacer
     /// Keys to be looked at.
     private var queue = KeyQueue()

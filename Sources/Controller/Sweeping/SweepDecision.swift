@@ -42,6 +42,8 @@ package struct SweepPlan: Hashable, Sendable {
     package var actions: [SweepAction] = []
     /// Sites and shares that nobody knows.
     package var suspected = 0
+    /// Sites among them that were never seen like that before.
+    package var found = 0
     /// Those among them that are in quarantine.
     package var quarantined = 0
     /// Deletions that are due and wait for a later sweep.
@@ -91,6 +93,7 @@ package func sweep(_ input: SweepInput) -> SweepPlan {
         plan.suspected += 1
         let uid = site.attributableUID
         let isForgotten = uid.map { forgotten[$0]?.siteName == site.name } ?? false
+        if known[site.name] == nil { plan.found += 1 }
         var sighting =
             known[site.name].map { seenAgain($0, at: input.now) }
             ?? Sighting(siteName: site.name, uid: uid, firstSeenAt: input.now, lastSeenAt: input.now)

@@ -61,6 +61,8 @@ package struct SweepNote: Hashable, Sendable {
 package struct SweepCounts: Hashable, Sendable {
     package var sweeps = 0
     package var suspected = 0
+    /// Sites without a record, each counted when it was first seen as one.
+    package var found = 0
     /// In quarantine.
     package var held = 0
     package var quarantined = 0
@@ -87,6 +89,8 @@ package struct SweepMachine: Sendable {
 
     private var phase = Phase.idle
     private var waiting: [SweepAction] = []
+    /// Sites that become known as suspects by the commit that is under way.
+    private var found = 0
     private var notes: [SweepNote] = []
     private let instance: InstanceID
     private let settings: SweepSettings
@@ -128,7 +132,10 @@ package struct SweepMachine: Sendable {
         case (.listingShares(let sites, let state), .failed(let why)):
             note(.failed, "shares", why)
             return decide(sites, nil, state, now)
-        case (.committing, .committed): return next()
+        case (.committing, .committed):
+            counts.found += found
+            found = 0
+            return next()
         case (.readingSite(let action), .siteRead(let site)): return siteRead(action, site, now)
         case (.readingRecord(let action, let site), .recordRead(let exists)):
             return recordRead(action, site, exists: exists, now)
@@ -160,6 +167,7 @@ package struct SweepMachine: Sendable {
                 settings: settings))
         counts.sweeps += 1
         counts.suspected = plan.suspected
+        found = plan.found
         counts.held = plan.quarantined
         if let why = plan.withheld { note(.withheld, "sweep", why) }
         if plan.postponed > 0 { note(.withheld, "sweep", "\(plan.postponed) deletions wait for the next sweep") }

@@ -211,6 +211,7 @@ extension SweepCounts {
             held = newest.held
         }
         sweeps += newest.sweeps
+        found += newest.found
         quarantined += newest.quarantined
         released += newest.released
         deleted += newest.deleted

@@ -38,9 +38,7 @@ final class ControllerMetrics: ControllerObserver {
             state.page.add(metric, ControllerMetrics.controller, by: 0)
         }
         for metric in [Metric.queueAdds, .queueRetries] { state.page.add(metric, ControllerMetrics.queue, by: 0) }
-        for metric in [Metric.leaksSuspected, .leaksQuarantined, .leaksDeleted, .runsUnknown, .journalDropped] {
-            state.page.add(metric, by: 0)
-        }
+        state.page.add(.runsUnknown, by: 0)
         state.page.set(
             .maximumConcurrentReconciles, ControllerMetrics.controller,
             to: Double(ControllerMachine.maximumActiveKeys))
@@ -66,15 +64,12 @@ final class ControllerMetrics: ControllerObserver {
         state.withLockedValue { $0.page.add(.requests, .init(["code": code, "method": method])) }
     }
 
-    /// Of the sweep.
-    func leaks(_ metric: Metric, count: Int) {
-        state.withLockedValue { $0.page.add(metric, by: Double(count)) }
-    }
-
     // MARK: out
 
-    /// The page as of now.
-    func page(budgets: [RequestBudget], journalDropped: Int) -> PrometheusPage {
+    /// The page as of now, with what others count themselves.
+    func page(
+        budgets: [RequestBudget], journalDropped: Int, leaks: SweepCounts, waiting: [Lane: Int]
+    ) -> PrometheusPage {
         let now = clock()
         var page = state.withLockedValue { state in
             var page = state.page
@@ -90,6 +85,12 @@ final class ControllerMetrics: ControllerObserver {
             page.add(.throttled, labels, by: Double(budget.throttledCount))
         }
         page.set(.journalDropped, to: Double(journalDropped))
+        page.set(.leaksSuspected, to: Double(leaks.found))
+        page.set(.leaksQuarantined, to: Double(leaks.quarantined))
+        page.set(.leaksDeleted, to: Double(leaks.deleted))
+        for lane in Lane.allCases {
+            page.set(.callsWaiting, .init(["lane": "\(lane)"]), to: Double(waiting[lane] ?? 0))
+        }
         ProcessFigures.read().write(to: &page)
         return page
     }
@@ -209,9 +210,14 @@ extension Duration {
 struct DaemonMetrics: MetricsSource {
     let metrics: ControllerMetrics
     let journal: Journal
+    let controller: ControllerService
+    let sweeper: SweepService
     let budgets: @Sendable () -> [RequestBudget]
 
     func metricsText() async -> String {
-        metrics.page(budgets: budgets(), journalDropped: journal.droppedCount).text
+        metrics.page(
+            budgets: budgets(), journalDropped: journal.droppedCount, leaks: sweeper.counts,
+            waiting: controller.waitingByLane
+        ).text
     }
 }

@@ -19,6 +19,7 @@ enum Metric: String, CaseIterable, Sendable {
     case throttled = "skls_arm_throttled_total"
     case callSeconds = "skls_call_duration_seconds"
     case callsInFlight = "skls_calls_in_flight"
+    case callsWaiting = "skls_calls_waiting"
     case decisions = "skls_decisions_total"
     case events = "skls_events_total"
     case journalDropped = "skls_journal_dropped_total"
@@ -56,7 +57,8 @@ enum Metric: String, CaseIterable, Sendable {
             .runsUnknown, .cpuSeconds:
             .counter
         case .maximumConcurrentReconciles, .activeWorkers, .queueDepth, .unfinishedWork, .longestRunning,
-            .budgetRemaining, .budgetWaiting, .callsInFlight, .oldestUnreconciled, .snapshotAge, .residentMemory,
+            .budgetRemaining, .budgetWaiting, .callsInFlight, .callsWaiting, .oldestUnreconciled, .snapshotAge,
+            .residentMemory,
             .openFiles, .maximumFiles, .startTime:
             .gauge
         // Those of controller-runtime (v0.19) and client-go (v1.31), thinned out.
@@ -89,6 +91,7 @@ enum Metric: String, CaseIterable, Sendable {
         case .throttled: "Answers of Azure that froze a class of requests."
         case .callSeconds: "How long calls to Azure and to agents took, by kind."
         case .callsInFlight: "Calls to Azure and to agents without an answer yet."
+        case .callsWaiting: "Calls to Azure that are not sent yet, since others go first, by lane."
         case .decisions: "Decisions by the rule that made them."
         case .events: "Events of records by reason."
         case .journalDropped: "Journal entries that were not kept."

@@ -11,15 +11,53 @@ package struct Explanation: Hashable, Sendable, Codable {
         }
     }
 
-    /// A call that waits for its answer.
+    /// A call that waits for its answer, or is not sent yet.
     package struct OpenCall: Hashable, Sendable, Codable {
         package var call: String
-        /// `nil` = it waits for its turn, or for budget.
+        /// `nil` = nothing was sent.
         package var since: Instant?
+        /// Why not.
+        package var wait: Wait?
 
-        package init(call: String, since: Instant?) {
+        package init(call: String, since: Instant?, wait: Wait? = nil) {
             self.call = call
             self.since = since
+            self.wait = wait
+        }
+    }
+
+    /// Why a call is not sent yet.
+    package struct Wait: Hashable, Sendable, Codable {
+        /// What there is too little of.
+        package enum Scarcity: String, Hashable, Sendable, Codable {
+            case quota = "Quota"
+            /// The hosting plan is given as many writes at a time as it takes.
+            case plan = "Plan"
+            /// All calls that may be under way at a time are.
+            case callsUnderWay = "CallsUnderWay"
+        }
+
+        package var scarcity: Scarcity
+        /// Of Azure's quotas the one that it is paid from: `reads`, `writes` or `deletes`.
+        package var quota: String
+        /// `user`, `progress`, `drift` or `resync`.
+        package var lane: String
+        /// Calls that start before it, about.
+        package var ahead: Int
+        /// How many calls there may be at a time, of what is scarce; `nil` = that is not what is counted.
+        package var limit: Int?
+        /// When its turn comes, about; `nil` = nothing is known about that.
+        package var turnAt: Instant?
+
+        package init(
+            scarcity: Scarcity, quota: String, lane: String, ahead: Int, limit: Int? = nil, turnAt: Instant? = nil
+        ) {
+            self.scarcity = scarcity
+            self.quota = quota
+            self.lane = lane
+            self.ahead = ahead
+            self.limit = limit
+            self.turnAt = turnAt
         }
     }
 

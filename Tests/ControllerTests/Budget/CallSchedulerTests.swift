@@ -65,6 +65,54 @@ struct CallSchedulerTests {
         #expect(scheduler.admit(.deleteSite(name: "s"), for: all[3], lane: .resync, now: Self.start) == true)
     }
 
+    @Test func `what waits for its quota is told with how many go first and for how long about`() throws {
+        var scheduler = CallScheduler(rates())
+        let all = uids(5)
+        for uid in all.prefix(2) { #expect(scheduler.admit(try put(), for: uid, lane: .resync, now: Self.start)) }
+        for uid in all[2...3] { #expect(!scheduler.admit(try put(), for: uid, lane: .resync, now: Self.start)) }
+        #expect(!scheduler.admit(try put(), for: all[4], lane: .user, now: Self.start))
+        func waits(_ index: Int, at now: Instant = Self.start) -> [CallKind: CallWait] {
+            scheduler.waits(of: all[index], now: now)
+        }
+        #expect(waits(0).isEmpty)
+        #expect(
+            waits(3)
+                == [.putSite: CallWait(lane: .resync, quota: .writes, cause: .quota, ahead: 2, turn: .seconds(3))])
+        #expect(
+            waits(4) == [.putSite: CallWait(lane: .user, quota: .writes, cause: .quota, ahead: 0, turn: .seconds(1))])
+        #expect(scheduler.waitingByLane == [.resync: 2, .user: 1])
+        #expect(scheduler.takeGranted(now: Self.start + .seconds(1)) == [all[4]])
+        #expect(waits(4, at: Self.start + .seconds(1)).isEmpty)
+        #expect(waits(3, at: Self.start + .seconds(1))[.putSite]?.turn == .seconds(2))
+        // What the client hands back unsent waits as well.
+        let id = scheduler.begin(try put(), for: all[0], Self.facts)
+        #expect(scheduler.finished(id, .notSent(retryAfter: .seconds(30)), now: Self.start) == .handedBack)
+        #expect(
+            waits(0)
+                == [.putSite: CallWait(lane: .progress, quota: .writes, cause: .quota, ahead: 0, turn: .seconds(30))])
+    }
+
+    @Test func `what waits for a busy plan is told with the plan's bound, and with a time once one write was timed`()
+        throws
+    {
+        var scheduler = CallScheduler(rates(burst: 50))
+        let all = uids(5)
+        var ids: [CallID] = []
+        for uid in all.prefix(4) {
+            #expect(scheduler.admit(try put(), for: uid, lane: .user, now: Self.start))
+            ids.append(scheduler.begin(try put(), for: uid, Self.facts))
+        }
+        let busy = CallResult.failed(.init(kind: .transient, message: "busy", isPlanBusy: true))
+        #expect(scheduler.finished(ids[0], busy, now: Self.start) == .ended(.putSite))
+        #expect(!scheduler.admit(try put(), for: all[4], lane: .user, now: Self.start))
+        var wait = CallWait(lane: .user, quota: .writes, cause: .plan(writesAtATime: 2), ahead: 0, turn: nil)
+        #expect(scheduler.waits(of: all[4], now: Self.start) == [.putSite: wait])
+        let later = Self.start + .seconds(10)
+        #expect(scheduler.finished(ids[1], .siteWritten, now: later) == .ended(.putSite))
+        wait.turn = .seconds(5)
+        #expect(scheduler.waits(of: all[4], now: later) == [.putSite: wait])
+    }
+
     @Test func `what is not wanted any more gives its turn back`() throws {
         var scheduler = CallScheduler(rates(burst: 1))
         let all = uids(3)

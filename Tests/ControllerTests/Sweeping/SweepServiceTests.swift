@@ -93,6 +93,45 @@ struct SweepServiceTests {
         }
     }
 
+    @Test(arguments: [false, true])
+    func `a life that ends after any commit leaves the next one the same end`(isHeld: Bool) async throws {
+        var last = 0
+        var hasEnded = true
+        while hasEnded {
+            last += 1
+            let world = try await world()
+            world.addLeak(1)
+            let site = world.sites[0]
+            let now = Instant(nanoseconds: 1_700_000_000_000_000_000)
+            let sighting = Sighting(
+                siteName: site.name, uid: .sweepSample(1), firstSeenAt: now + .seconds(-100_000), lastSeenAt: now,
+                count: 300, quarantinedAt: isHeld ? now + .seconds(-90_000) : nil)
+            try await world.store.commit(Transaction(origin: .controller, [.keepSighting(sighting)]))
+            if isHeld { world.change { $0.sites[site.name] = site.quarantined } }
+            let mortal = MortalStore(world.store, endsAfter: last)
+            let life = world.service(store: mortal)
+            for _ in 0..<3 where !mortal.hasEnded {
+                // The task is the life: the store cancels it once the commit is there.
+                await Task { await life.sweep(world.sites) }.value
+                world.change { $0.now = $0.now + .seconds(300) }
+            }
+            hasEnded = mortal.hasEnded
+            #expect(mortal.commitCount == (hasEnded ? last : last - 1), "nothing is written after the end")
+            await world.pass(.seconds(1500))
+            if isHeld {
+                #expect(world.sites.isEmpty && world.shares.isEmpty, "commit \(last)")
+                #expect(world.changes == ["delete \(site.name)", "delete share \(site.name)"], "commit \(last)")
+                #expect(try await world.store.sightings().isEmpty, "commit \(last)")
+            } else {
+                #expect(world.sites.first?.quarantinedTag != nil, "commit \(last)")
+                #expect(world.changes == ["tag \(site.name)"], "commit \(last)")
+                #expect(try await world.store.sightings().first?.quarantinedAt != nil, "commit \(last)")
+            }
+        }
+        // Of three sweeps: each keeps its sighting; or one does, the site goes, and its share.
+        #expect(last == 4)
+    }
+
     @Test func `what changes between the list and the deletion protects the site`() async throws {
         let interruptions: [@Sendable (SweptWorld) async -> Void] = [
             { world in

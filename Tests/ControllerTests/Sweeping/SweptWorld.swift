@@ -51,11 +51,12 @@ final class SweptWorld: Sendable {
     var changes: [String] { state.withLockedValue { $0.changes } }
     var callCount: Int { state.withLockedValue { $0.callCount } }
 
-    func service(mode: SweepSettings.Mode = .delete) -> SweepService {
+    /// - Parameter store: another view of this world's store.
+    func service(mode: SweepSettings.Mode = .delete, store: (any RecordStore)? = nil) -> SweepService {
         var logger = Logger(label: "test")
         logger.logLevel = .critical
         return SweepService(
-            store: store, azure: self, designer: designer, settings: SweepSettings(mode: mode),
+            store: store ?? self.store, azure: self, designer: designer, settings: SweepSettings(mode: mode),
             clock: { self.state.withLockedValue { $0.now } }, logger: logger)
     }
 

@@ -165,21 +165,53 @@ final class Installation: Sendable {
 
     // MARK: independent looks
 
-    /// Names and tags of all sites, asked from Azure itself.
-    func sites() async throws -> [(name: String, tags: [String: String])] {
+    /// A request to Resource Manager below the resource group, as anybody with the rights could send it.
+    func arm(
+        _ method: HTTPMethod, _ path: String, body: String? = nil
+    ) async throws -> (status: HTTPResponseStatus, body: Data) {
+        try await arm(method, url: try armBase + "/resourceGroups/\(azure["SKLS_RESOURCE_GROUP"] ?? "")/\(path)", body)
+    }
+
+    private var armBase: String {
+        get throws {
+            "\(try #require(azure["SKLS_AZURE_ENDPOINT"]))/subscriptions/\(azure["AZURE_SUBSCRIPTION_ID"] ?? "")"
+        }
+    }
+
+    private func arm(
+        _ method: HTTPMethod, url: String, _ body: String? = nil
+    ) async throws -> (status: HTTPResponseStatus, body: Data) {
+        var request = HTTPClientRequest(url: url)
+        request.method = method
+        request.headers.add(name: "authorization", value: "Bearer " + (try await armToken()))
+        if let body {
+            request.headers.add(name: "content-type", value: "application/json")
+            request.body = .bytes(ByteBuffer(string: body))
+        }
+        let response = try await HTTPClient.shared.execute(request, timeout: .seconds(30))
+        return (response.status, Data(try await response.body.collect(upTo: 16 << 20).readableBytesView))
+    }
+
+    private func armToken() async throws -> String {
         let base = try #require(azure["SKLS_AZURE_ENDPOINT"])
-        var tokenRequest = HTTPClientRequest(url: "\(base)/\(azure["AZURE_TENANT_ID"] ?? "")/oauth2/v2.0/token")
-        tokenRequest.method = .POST
-        tokenRequest.headers.add(name: "content-type", value: "application/x-www-form-urlencoded")
+        var request = HTTPClientRequest(url: "\(base)/\(azure["AZURE_TENANT_ID"] ?? "")/oauth2/v2.0/token")
+        request.method = .POST
+        request.headers.add(name: "content-type", value: "application/x-www-form-urlencoded")
         let form =
             "grant_type=client_credentials&client_id=\(azure["AZURE_CLIENT_ID"] ?? "")"
             + "&client_secret=\(azure["AZURE_CLIENT_SECRET"] ?? "")&scope=https%3A%2F%2Fmanagement.azure.com%2F.default"
-        tokenRequest.body = .bytes(ByteBuffer(string: form))
+        request.body = .bytes(ByteBuffer(string: form))
         struct Token: Decodable {
             let text: String
             private enum CodingKeys: String, CodingKey { case text = "access_token" }
         }
-        let token = try JSONDecoder().decode(Token.self, from: try await Installation.fetch(tokenRequest))
+        let response = try await HTTPClient.shared.execute(request, timeout: .seconds(30))
+        let body = Data(try await response.body.collect(upTo: 1 << 20).readableBytesView)
+        return try JSONDecoder().decode(Token.self, from: body).text
+    }
+
+    /// Names and tags of all sites, asked from Azure itself.
+    func sites() async throws -> [(name: String, tags: [String: String])] {
         struct Page: Decodable {
             struct Site: Decodable {
                 let name: String
@@ -188,25 +220,17 @@ final class Installation: Sendable {
             let value: [Site]
             let nextLink: String?
         }
-        let group =
-            "\(base)/subscriptions/\(azure["AZURE_SUBSCRIPTION_ID"] ?? "")/resourceGroups/\(azure["SKLS_RESOURCE_GROUP"] ?? "")"
-        var next: String? = group + "/providers/Microsoft.Web/sites?api-version=2025-03-01"
+        let group = "/resourceGroups/\(azure["SKLS_RESOURCE_GROUP"] ?? "")"
+        var next: String? = try armBase + group + "/providers/Microsoft.Web/sites?api-version=2025-03-01"
         var sites: [(String, [String: String])] = []
         while let url = next {
-            var request = HTTPClientRequest(url: url)
-            request.headers.add(name: "authorization", value: "Bearer " + token.text)
-            let page = try JSONDecoder().decode(Page.self, from: try await Installation.fetch(request))
+            let (status, body) = try await arm(.GET, url: url)
+            try #require(status == .ok, "\(url): \(status) \(String(decoding: body, as: UTF8.self))")
+            let page = try JSONDecoder().decode(Page.self, from: body)
             sites += page.value.map { ($0.name, $0.tags ?? [:]) }
             next = page.nextLink
         }
         return sites
-    }
-
-    private static func fetch(_ request: HTTPClientRequest) async throws -> Data {
-        let response = try await HTTPClient.shared.execute(request, timeout: .seconds(30))
-        let body = try await response.body.collect(upTo: 16 << 20)
-        try #require(response.status == .ok, "\(request.url): \(response.status) \(String(buffer: body))")
-        return Data(body.readableBytesView)
     }
 
     struct Execution: Decodable {
