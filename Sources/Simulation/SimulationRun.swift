@@ -232,7 +232,11 @@ package final class SimulationRun: @unchecked Sendable {
 
     func latency() -> Duration { dice.milliseconds(1...60) }
 
-    func storeLatency() -> Duration { .microseconds(dice.int(50...2_000)) }
+    func storeLatency() -> Duration {
+        guard dice.chance(chaos.storeSlowness) else { return .microseconds(dice.int(50...2_000)) }
+        noteFault("store-slow")
+        return dice.milliseconds(100...3_000)
+    }
 
     func requestID() -> GUID {
         var generator = dice.branch()

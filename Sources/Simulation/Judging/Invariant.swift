@@ -8,7 +8,7 @@ package enum Invariant: String, CaseIterable, Sendable {
     case intentBeforeEffect = "intent-before-effect"
     /// A site without our tags is never written.
     case foreignUntouched = "foreign-untouched"
-    /// No site of a record that should have one is deleted.
+    /// No site is deleted of a record that should have one, or that leaves it behind.
     case wantedNeverDeleted = "wanted-never-deleted"
     /// At most one write of a site is in flight.
     case oneWritePerSite = "one-write-per-site"

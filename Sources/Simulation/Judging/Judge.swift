@@ -55,12 +55,7 @@ final class Judge: @unchecked Sendable {
     // MARK: Azure
 
     func sends(_ request: SentRequest, life: Life) {
-        let line = "\(life.number) \(request)"
-        let window = run.time.elapsed / 10_000_000_000
-        repeats[line] = repeats[line].map { $0.window == window ? (window, $0.count + 1) : (window, 1) } ?? (window, 1)
-        demand(
-            repeats[line]?.count ?? 0 <= Self.mostRepeats, .noLivelock,
-            "\(request) is sent more than \(Self.mostRepeats) times in 10 s")
+        demandProgress("\(request)", life)
         guard request.isCounted else { return }
         let key = "\(life.number) \(request.verb)"
         let now = run.time.elapsed
@@ -113,11 +108,15 @@ final class Judge: @unchecked Sendable {
             demand(
                 isSwept || intent?.kind == .deleteSite, .intentBeforeEffect,
                 "\(request) with \(intent.map { "\($0.kind)" } ?? "no intent")")
-            let isWanted =
-                stored.map { !$0.record.isBeingDeleted && $0.record.spec.replacement == .never } ?? false
+            let isWanted = stored.map { wantsSite($0.record) } ?? false
             demand(!isWanted, .wantedNeverDeleted, "\(request) although its record wants it")
         case .changeSite, .none: break
         }
+    }
+
+    /// As the site of a record that is there, or that leaves its site behind.
+    private func wantsSite(_ record: FunctionApp) -> Bool {
+        record.isBeingDeleted ? record.spec.deletionPolicy == .orphan : record.spec.replacement == .never
     }
 
     func applied(_ request: SentRequest, life: Life) {
@@ -155,7 +154,19 @@ final class Judge: @unchecked Sendable {
     /// Somebody else changed a site.
     func outsiderActed() { checkOwnership() }
 
+    private func demandProgress(_ request: String, _ life: Life) {
+        let line = "\(life.number) \(request)"
+        let window = run.time.elapsed / 10_000_000_000
+        repeats[line] = repeats[line].map { $0.window == window ? (window, $0.count + 1) : (window, 1) } ?? (window, 1)
+        demand(
+            repeats[line]?.count ?? 0 <= Self.mostRepeats, .noLivelock,
+            "\(request) is sent more than \(Self.mostRepeats) times in 10 s")
+    }
+
     // MARK: agents
+
+    /// An agent is asked for something.
+    func asks(_ what: String, site: String, life: Life) { demandProgress("agent \(what) \(site)", life) }
 
     func greeted(site: String) { lastGreeting[site.lowercased()] = run.time.elapsed }
 
@@ -233,9 +244,9 @@ final class Judge: @unchecked Sendable {
     }
 
     private func judgeFreeze() {
-        // Who has committed a freeze tells the controller afterwards.
+        // Who has committed a freeze tells the controller afterwards, and a slow commit may be under way by then.
         let since = frozenSince.map { run.time.elapsed - $0 } ?? 0
-        demand(since < 1_000_000_000, .frozenWritesNothing, "an intent or attempt is opened in a frozen store")
+        demand(since < 4_000_000_000, .frozenWritesNothing, "an intent or attempt is opened in a frozen store")
     }
 
     private func isOver(_ pause: Suspension) -> Bool {
