@@ -35,6 +35,15 @@ package enum Invariant: String, CaseIterable, Sendable {
     case pausedWritesNothing = "paused-writes-nothing"
     /// Nothing is begun while the store is frozen.
     case frozenWritesNothing = "frozen-writes-nothing"
+    /// What only resembles one of our sites is never written.
+    case nearMissUntouched = "near-miss-untouched"
+    /// A site without a record is tagged or deleted only if it is ours by its tags and its name, and either its record was
+    /// forgotten, or nobody knew it for the age and quarantined it for the grace. Nothing of it in report mode.
+    case sweptOnlyLeaks = "swept-only-leaks"
+    /// A sweep deletes no more than its bound.
+    case sweepBounded = "sweep-bounded"
+    /// A store is frozen by its controller if it is behind its sites, and only then; before that, nothing is written.
+    case frozenIfBehind = "frozen-if-behind"
     /// A commit of an earlier life does not succeed.
     case fenced = "fenced"
     /// Nothing goes round and round.

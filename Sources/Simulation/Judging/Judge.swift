@@ -12,11 +12,14 @@ final class Judge: @unchecked Sendable {
     var coverage = Coverage()
     /// Writes that reached Azure, and transactions of controllers.
     private(set) var azureWrites = 0
+    /// Those that only keep a leak in sight are not counted: it is there in each list.
     private(set) var controllerCommits = 0
+    private(set) lazy var leaks = LeakJudge(run: run)
 
     /// The documents as they were committed last.
     private(set) var records: [UID: StoredRecord] = [:]
-    private var tombstones: Set<String> = []
+    /// Names of the sites of forgotten records.
+    private(set) var tombstones: Set<String> = []
     private var observedGenerations: [UID: Int64] = [:]
     private var newestEpoch: Epoch?
     private var epochs: [Int: Epoch] = [:]
@@ -29,7 +32,9 @@ final class Judge: @unchecked Sendable {
     private var runExecutions: [UID: [Int: Int]] = [:]
     private var rates: [String: RateMeter] = [:]
     private var frozenUntil: [String: Int64] = [:]
-    private var frozenSince: Int64?
+    private(set) var frozenSince: Int64?
+    /// Of runs that the store has lost, and that others with their numbers may follow.
+    private var lostExecutions: Set<String> = []
     private var repeats: [String: (window: Int64, count: Int)] = [:]
 
     /// A call is repeated after half a second at the soonest; other rounds of the same record add some more.
@@ -77,6 +82,7 @@ final class Judge: @unchecked Sendable {
         guard request.effect != .none, let site = request.site else { return }
         azureWrites += 1
         let state = run.cloud.azure.site(site)
+        leaks.applies(request, to: site, state, life: life)
         if let state, !state.isDeleted {
             let owner = record(ofSite: site)
             let isAdopted =
@@ -120,7 +126,9 @@ final class Judge: @unchecked Sendable {
     }
 
     func applied(_ request: SentRequest, life: Life) {
-        if request.effect != .none { checkOwnership() }
+        guard request.effect != .none else { return }
+        checkOwnership()
+        if let site = request.site { leaks.applied(to: site) }
     }
 
     func answered(_ request: SentRequest, life: Life, status: Int?, retryAfter: Int64?) {
@@ -146,13 +154,17 @@ final class Judge: @unchecked Sendable {
             }
             foreignSince[name] = nil
             demand(
-                record(ofSite: name)?.intent != nil || tombstones.contains(name), .siteHasIntent,
+                record(ofSite: name)?.intent != nil || tombstones.contains(name) || leaks.isExcused(name),
+                .siteHasIntent,
                 "\(name) exists and nothing in the store says so")
         }
     }
 
     /// Somebody else changed a site.
-    func outsiderActed() { checkOwnership() }
+    func outsiderActed() {
+        checkOwnership()
+        leaks.look()
+    }
 
     private func demandProgress(_ request: String, _ life: Life) {
         let line = "\(life.number) \(request)"
@@ -194,19 +206,59 @@ final class Judge: @unchecked Sendable {
         newestEpoch = epoch
     }
 
+    /// A later life has begun.
+    func isFenced(_ life: Life) -> Bool { epochs[life.number] != newestEpoch }
+
     func committed(_ transaction: Transaction, life: Life?, now records: [UID: StoredRecord?]) {
         if let life {
-            controllerCommits += 1
+            if !transaction.isOnlySightings { controllerCommits += 1 }
             demand(
                 epochs[life.number] == newestEpoch, .fenced,
                 "life \(life.number) commits after a later one has begun")
         }
         let before = self.records
         for (uid, stored) in records { self.records[uid] = stored }
-        for operation in transaction.operations { judge(operation, before: before, life: life) }
+        leaks.committed(transaction, life: life)
+        for operation in transaction.operations {
+            // A recovery writes down what may have happened, and begins nothing.
+            if transaction.isRepair { if case .openIntent = operation { continue } }
+            if transaction.isRepair { if case .openAttempt = operation { continue } }
+            judge(operation, before: before, life: life)
+        }
         for (uid, stored) in records {
             if let stored { judge(stored, before: before[uid]) }
         }
+        leaks.look()
+    }
+
+    /// The store is an older form of itself. What it has lost may have happened, and only what it still knows must not
+    /// happen again.
+    func restored(_ older: [StoredRecord], tombstones: [Tombstone], freeze: Freeze?) {
+        let tokens = Set(older.flatMap { $0.attempts.map(\.token) })
+        var counts: [UID: [Int: Int]] = [:]
+        for stored in older {
+            let uid = stored.record.uid
+            let newest = max(stored.record.spec.invocations, stored.attempts.last?.run ?? 0)
+            // Whoever asks for a run at least once takes another try of it.
+            counts[uid] = [:]
+            let mayRepeat = stored.record.spec.run.delivery == .atLeastOnce
+            for (run, count) in runExecutions[uid] ?? [:] where run <= newest {
+                let known = stored.attempts.count { $0.run == run && executions[$0.token] != nil }
+                counts[uid]?[run] = mayRepeat ? known : count
+            }
+        }
+        // A record that comes back from its site alone has run 1 behind it.
+        for (uid, runs) in runExecutions where counts[uid] == nil { counts[uid] = runs.filter { $0.key == 1 } }
+        runExecutions = counts
+        for token in executions.keys where !tokens.contains(token) {
+            lostExecutions.insert(token)
+            executions[token] = nil
+        }
+        records = Dictionary(older.map { ($0.record.uid, $0) }) { $1 }
+        observedGenerations = records.mapValues { $0.record.status.observedGeneration }
+        self.tombstones = Set(tombstones.map(\.siteName))
+        frozenSince = freeze == nil ? nil : run.time.elapsed
+        leaks.look()
     }
 
     private func judge(_ operation: Transaction.Operation, before: [UID: StoredRecord], life: Life?) {
@@ -257,7 +309,8 @@ final class Judge: @unchecked Sendable {
         switch result.outcome {
         case .succeeded, .failed, .deadlineExceeded, .lost:
             demand(
-                executions[token] != nil, .resultIsTrue, "an attempt ends as \(result.outcome) and never executed")
+                executions[token] != nil || lostExecutions.contains(token), .resultIsTrue,
+                "an attempt ends as \(result.outcome) and never executed")
         case .refused:
             demand(executions[token] == nil, .resultIsTrue, "an attempt ends as refused and was executed")
         case .startFailed:
@@ -288,6 +341,24 @@ final class Judge: @unchecked Sendable {
     }
 
     func executionCount(of token: String) -> Int { executions[token] ?? 0 }
+}
+
+extension Transaction {
+    /// Of a user, by way of a life: an adoption or a recovery.
+    var isRepair: Bool {
+        origin == .user
+            && operations.contains { operation in
+                switch operation {
+                case .setFreeze(nil), .dropSighting: true
+                default: false
+                }
+            }
+    }
+
+    /// The sweep sees once more what it saw before.
+    fileprivate var isOnlySightings: Bool {
+        operations.allSatisfy { if case .keepSighting = $0 { true } else { false } }
+    }
 }
 
 /// Resource Manager's published bucket of one verb.

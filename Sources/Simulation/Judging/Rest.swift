@@ -27,12 +27,8 @@ extension SimulationRun {
             }
             if let fault = siteFault(stored) { faults.append((.converged, "\(name) \(fault): \(why(record))")) }
         }
-        for site in cloud.azure.sites where !site.isDeleted {
-            let stored = judge.record(ofSite: site.name)
-            if stored == nil, site.tags["skls-instance"] == store.instance.text {
-                faults.append((.noLeaks, "\(site.name) belongs to no record"))
-            }
-        }
+        faults += judge.leaks.unrest()
+        if judge.frozenSince != nil { faults.append((.converged, "the store is still frozen")) }
         if openWaiters > expectedWaiters { faults.append((.waitersWoken, "\(openWaiters) waiters still wait")) }
         return faults
     }
