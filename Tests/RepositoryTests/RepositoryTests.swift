@@ -112,7 +112,7 @@ struct RepositoryTests {
         #expect(ci.contains("\nmake test\n"))
     }
 
-    @Test func `each mutant is one line, applies to the sources and stands in the table`() throws {
+    @Test func `each mutant is small, applies to the sources and stands in the table`() throws {
         let folder = RepositoryTests.root.appendingPathComponent("Tests/Mutants")
         let files = try FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil)
             .filter { $0.pathExtension == "patch" }.sorted { $0.path < $1.path }
@@ -124,7 +124,7 @@ struct RepositoryTests {
             let lines = try String(contentsOf: file, encoding: .utf8).split(separator: "\n")
             for mark in ["+", "-"] {
                 let count = lines.count { $0.hasPrefix(mark) && !$0.hasPrefix(mark + mark) }
-                #expect(count <= 1, "\(name) changes more than a line")
+                #expect(count <= 3, "\(name) is more than a slip")
             }
             #expect(lines.first?.hasPrefix("diff ") == false, "\(name) does not begin with its fault in words")
             let git = Process()

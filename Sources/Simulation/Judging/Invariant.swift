@@ -22,7 +22,8 @@ package enum Invariant: String, CaseIterable, Sendable {
     /// A run is followed only after its acknowledgement is kept.
     case resultIsTrue = "result-is-true"
     case firstResultWins = "first-result-wins"
-    /// `observedGeneration` never goes back and never ahead of the generation.
+    /// `observedGeneration` never goes back and never ahead of the generation, and no status is written to another generation
+    /// than it was made for.
     case generationObserved = "generation-observed"
     /// Ready says True only of an agent that answered after the newest write.
     case readyIsTrue = "ready-is-true"
@@ -38,7 +39,8 @@ package enum Invariant: String, CaseIterable, Sendable {
     /// What only resembles one of our sites is never written.
     case nearMissUntouched = "near-miss-untouched"
     /// A site without a record is tagged or deleted only if it is ours by its tags and its name, and either its record was
-    /// forgotten, or nobody knew it for the age and quarantined it for the grace. Nothing of it in report mode.
+    /// forgotten, or nobody knew it for the age and quarantined it for the grace. Nothing of it in report mode. None is
+    /// noted as a leak that has a record.
     case sweptOnlyLeaks = "swept-only-leaks"
     /// A sweep deletes no more than its bound.
     case sweepBounded = "sweep-bounded"

@@ -283,6 +283,11 @@ final class Judge: @unchecked Sendable {
             demand(
                 earlier.count < limit, .attemptsWithinLimit,
                 "attempt \(attempt.number) of run \(attempt.run), \(earlier.count) of \(limit) are used up")
+        case .setStatus(let uid, let status):
+            guard life != nil, let now = before[uid]?.record.metadata.generation else { return }
+            demand(
+                status.observedGeneration >= now, .generationObserved,
+                "a status of generation \(status.observedGeneration) is written to generation \(now)")
         case .finishAttempt(let token, let result): judge(result, of: token)
         case .forget(let uid, let siteName, _):
             let name = SiteDesigner.siteName(of: uid)

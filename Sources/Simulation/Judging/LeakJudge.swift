@@ -153,6 +153,12 @@ final class LeakJudge: @unchecked Sendable {
         }
         for operation in transaction.operations {
             switch operation {
+            case .keepSighting(let sighting):
+                let owner = judge.record(ofSite: sighting.siteName)
+                // One that an adoption has made may have come in between.
+                judge.demand(
+                    owner == nil || owner?.record.metadata.annotations[FunctionApp.recoveredAnnotation] != nil,
+                    .sweptOnlyLeaks, "\(sighting.siteName) is noted as a leak and has a record")
             case .setFreeze(.some):
                 judge.demand(wasRestored, .frozenIfBehind, "a store is frozen that was never another")
                 judge.coverage.add(deed: .frozen)
