@@ -47,8 +47,11 @@ package struct Daemon: Sendable {
             let settings: @Sendable () async throws -> AzureSettings = {
                 for await address in addresses {
                     let variables = AzureSettings.environment(of: simulatorConfiguration, at: address)
-                    return try AzureSettings(
+                    var settings = try AzureSettings(
                         environment: Dictionary(variables.map { ($0.name, $0.value) }) { _, last in last })
+                    // Its log ends with the process, as its containers do: what became of an open run is not in it.
+                    settings.logWorkspace = nil
+                    return settings
                 }
                 throw CancellationError()
             }

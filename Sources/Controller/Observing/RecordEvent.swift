@@ -39,7 +39,8 @@ private func siteEvents(_ old: FunctionAppStatus, _ plan: Plan) -> [RecordEvent]
             ))
     case .false:
         // What is only under way was told above; a reason that is new is a failure.
-        guard !["Creating", "Updating", "Replacing"].contains(provisioned.reason), before?.reason != provisioned.reason
+        guard !["Creating", "Updating", "Replacing"].contains(provisioned.reason), before?.reason != provisioned.reason,
+            !(provisioned.reason == "SiteAbsent" && plan.endsRecord)
         else { break }
         let word = provisioned.reason.isEmpty ? "WriteFailed" : provisioned.reason
         events.append(
@@ -48,6 +49,13 @@ private func siteEvents(_ old: FunctionAppStatus, _ plan: Plan) -> [RecordEvent]
     case .unknown: break
     }
     return events
+}
+
+extension Plan {
+    /// The record is being deleted: that there is no site is then as it should be.
+    fileprivate var endsRecord: Bool {
+        [.deletingSite, .releasingSite, .forgetting, .endingRunBeforeDelete].contains(rule)
+    }
 }
 
 /// A failed write whose reason Azure's quota is.
@@ -69,7 +77,8 @@ private func readinessEvents(_ old: FunctionAppStatus, _ new: FunctionAppStatus)
             guard before?.status == .true else { return [] }
             return [RecordEvent(reason: "ContainerNotReady", isWarning: true, message: ready.message)]
         }
-        guard !["Starting", "Deleting"].contains(ready.reason) else { return [] }
+        // That there is no site was told as the site's own event.
+        guard !["Starting", "Deleting", "SiteAbsent"].contains(ready.reason) else { return [] }
         return [RecordEvent(reason: ready.reason, isWarning: true, message: ready.message)]
     case .true, .false, .unknown: return []
     }

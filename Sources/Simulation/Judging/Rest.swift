@@ -14,6 +14,9 @@ extension SimulationRun {
                 faults.append((.converged, "\(name) is still being deleted: \(why(record))"))
                 continue
             }
+            if stored.intent?.operation != nil {
+                faults.append((.converged, "\(name) still waits for an operation: \(why(record))"))
+            }
             if let pause = record.spec.suspend, pause.until.map({ $0.nanoseconds > time.wall }) ?? true { continue }
             if record.status[.stalled]?.reason == "ForeignOwner" { continue }
             if let open = stored.attempts.first(where: \.isOpen) {

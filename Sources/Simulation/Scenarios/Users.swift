@@ -200,6 +200,7 @@ extension SimulationRun {
         trace.note("somebody \(what) \(site.name): \(status)")
         if (200..<300).contains(status) {
             noteFault("outsider-" + what)
+            if what == "sets", judge.record(ofSite: site.name)?.intent?.isSettled == false { hasHiddenDrift = true }
             if what == "stops" { stoppedByOthers.insert(site.name.lowercased()) }
         }
         judge.outsiderActed()
