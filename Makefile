@@ -1,5 +1,5 @@
 # The only entry points. `make demo` shows the main job, `make test` runs everything that CI runs.
-.PHONY: demo test bench bench-scale fuzz replay soak format release build tools
+.PHONY: demo test bench bench-scale fuzz replay soak mutants format release build tools
 
 build: tools
 	swift build
@@ -36,6 +36,10 @@ replay:
 soak:
 	swift build -c release --product skls-simulation
 	.build/release/skls-simulation --seconds $(or $(SECONDS),60)
+
+# Plants faults in the controller, one at a time, and demands that the simulation finds each: `make mutants SEEDS=500`.
+mutants: tools
+	SEEDS=$(SEEDS) scripts/mutants
 
 format:
 	swift format format -i -r --parallel Package.swift Sources Tests Benchmarks Fuzz/Sources

@@ -409,6 +409,47 @@ struct PlannerTests {
         #expect(try planned(StartDiagnosis.none, since: 600).status[.ready]?.reason == "StartFailed")
     }
 
+    @Test func `a container that goes on failing to start is asked again without anything to write`() throws {
+        var facts = try input {
+            $0.intent = settled($0)
+            $0.record.spec.invocations = 0
+            $0.site = site(of: $0)
+            $0.agent = .notReady(
+                NotReady(
+                    since: PlannerTests.now + .seconds(-900), askedAt: PlannerTests.now, message: "503",
+                    diagnosis: .noAnswerOnPort(message: "didn't respond")))
+        }
+        facts.record.status = plan(facts).status
+        let before = facts.record.status
+        facts.now = PlannerTests.now + .seconds(300)
+        facts.failures[.greetAgent] = CallFailure(
+            kind: .transient, message: "503", count: 7, notBefore: facts.now)
+        let asking = plan(facts)
+        #expect(asking.actions == [.greetAgent])
+        facts.failures[.greetAgent]?.message = "timed out"
+        facts.inFlight = [.greetAgent]
+        let waiting = plan(facts)
+        #expect(waiting.actions.isEmpty)
+        for var status in [asking.status, waiting.status] {
+            #expect(status.nextAction?.at != nil && status.nextAction?.reason == before.nextAction?.reason)
+            // The time of the next look alone is no news.
+            status.nextAction = before.nextAction
+            #expect(status == before)
+        }
+    }
+
+    @Test func `what every try of the platform writes anew is not part of the reason`() {
+        func diagnosis(_ time: String, _ digits: String) -> StartDiagnosis {
+            StartDiagnosis(
+                containerLog:
+                    "\(time) ERROR - Container s_a_\(digits) didn't respond to HTTP pings on port: 8080, failing site start"
+            )
+        }
+        let expected = "ERROR - Container s_a didn't respond to HTTP pings on port: 8080, failing site start"
+        #expect(diagnosis("2027-01-15T08:00:00.123Z", "0_1a2b3c4d") == .noAnswerOnPort(message: expected))
+        #expect(diagnosis("2027-01-15 08:05:01.000", "12_99aabbcc") == .noAnswerOnPort(message: expected))
+    }
+
     @Test func `the container log of a failed pull is understood, an old one is not`() {
         let failed = "Pulling image: docker.io/library/x\nError: manifest unknown: manifest unknown"
         #expect(

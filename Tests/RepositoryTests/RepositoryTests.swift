@@ -112,6 +112,35 @@ struct RepositoryTests {
         #expect(ci.contains("\nmake test\n"))
     }
 
+    @Test func `each mutant is small, applies to the sources and stands in the table`() throws {
+        let folder = RepositoryTests.root.appendingPathComponent("Tests/Mutants")
+        let files = try FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil)
+            .filter { $0.pathExtension == "patch" }.sorted { $0.path < $1.path }
+        #expect(files.count >= 12)
+        var names: Set<String> = []
+        for file in files {
+            let name = file.deletingPathExtension().lastPathComponent
+            names.insert(name)
+            let lines = try String(contentsOf: file, encoding: .utf8).split(separator: "\n")
+            for mark in ["+", "-"] {
+                let count = lines.count { $0.hasPrefix(mark) && !$0.hasPrefix(mark + mark) }
+                #expect(count <= 3, "\(name) is more than a slip")
+            }
+            #expect(lines.first?.hasPrefix("diff ") == false, "\(name) does not begin with its fault in words")
+            let git = Process()
+            git.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+            git.arguments = ["git", "apply", "--check", file.path]
+            git.currentDirectoryURL = RepositoryTests.root
+            try git.run()
+            git.waitUntilExit()
+            #expect(git.terminationStatus == 0, "\(name) does not apply")
+        }
+        let document = RepositoryTests.root.appendingPathComponent("docs/simulation.md")
+        let text = try String(contentsOf: document, encoding: .utf8)
+        let pattern = /(?m)^\| `([a-z-]+)` \| [^|]+ \| [a-z-]+ \| \d+ \|$/
+        #expect(Set(text.matches(of: pattern).map { String($0.1) }) == names)
+    }
+
     @Test func `links in the documents lead somewhere`() throws {
         let documents = ["README.md", "docs/ARCHITECTURE.md"]
         for document in documents {

@@ -7,22 +7,20 @@ import Testing
     @Test func oneSeedTwiceIsOneRun() async {
         for seed: UInt64 in 1...10 {
             let options = SimulationRun.Options(seed: seed, scenario: Campaign.scenario(of: seed))
-            let first = await onThread { SimulationRun.report(options) }
-            let second = await onThread { SimulationRun.report(options) }
+            let first = await Workers.shared.run { SimulationRun.report(options) }
+            let second = await Workers.shared.run { SimulationRun.report(options) }
             #expect(first.digest == second.digest && first.steps == second.steps)
         }
     }
 
     @Test(.timeLimit(.minutes(20)))
     func noSeedViolatesAnInvariantAndAllIsExercised() async {
-        // Two at a time, as many as the machine surely has processors.
-        let halves: [Range<UInt64>] = [1..<1_001, 1_001..<2_001]
         let campaigns = await withTaskGroup { group in
-            for half in halves {
+            for first in stride(from: UInt64(1), to: 2_001, by: 50) {
                 group.addTask {
-                    await onThread {
+                    await Workers.shared.run {
                         var campaign = Campaign(scenario: nil)
-                        campaign.run(seeds: half)
+                        campaign.run(seeds: first..<first + 50)
                         return campaign
                     }
                 }
@@ -47,7 +45,7 @@ import Testing
                 count += 1
                 let wanted = anomaly(count)
                 let options = SimulationRun.Options(seed: 7, scenario: scenario, anomaly: wanted)
-                let report = await onThread { SimulationRun.report(options) }
+                let report = await Workers.shared.run { SimulationRun.report(options) }
                 #expect(report.violations.isEmpty, "\(name) \(count):\n\(Campaign.text(options, report))")
                 if !report.violations.isEmpty { break }
                 isHit = report.isHit
@@ -62,11 +60,37 @@ import Testing
     ]
 }
 
-/// A run holds its thread from its beginning to its end, so that thread should not be one of the tests' own.
-private func onThread<Value: Sendable>(_ work: @escaping @Sendable () -> Value) async -> Value {
-    await withCheckedContinuation { continuation in
-        let thread = Thread { continuation.resume(returning: work()) }
-        thread.stackSize = 8 << 20
-        thread.start()
+/// Threads for runs, as many as there are processors. A run holds its thread from its beginning to its end, so that thread
+/// should not be one of the tests' own, and more of them at once would only be in each other's way.
+///
+/// Unchecked: the condition protects `waiting`.
+private final class Workers: @unchecked Sendable {
+    static let shared = Workers()
+
+    private let condition = NSCondition()
+    private var waiting: [@Sendable () -> Void] = []
+
+    private init() {
+        for _ in 0..<max(ProcessInfo.processInfo.activeProcessorCount, 1) {
+            let thread = Thread { [self] in
+                while true { next()() }
+            }
+            thread.stackSize = 8 << 20
+            thread.start()
+        }
+    }
+
+    func run<Value: Sendable>(_ work: @escaping @Sendable () -> Value) async -> Value {
+        await withCheckedContinuation { continuation in
+            condition.withLock { waiting.append { continuation.resume(returning: work()) } }
+            condition.signal()
+        }
+    }
+
+    private func next() -> @Sendable () -> Void {
+        condition.lock()
+        defer { condition.unlock() }
+        while waiting.isEmpty { condition.wait() }
+        return waiting.removeFirst()
     }
 }

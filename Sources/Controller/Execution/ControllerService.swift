@@ -190,11 +190,12 @@ package final class ControllerService: Service {
                 let freeze = try await sweeper.review(sites)
                 freezeChanged(freeze)
             } catch {
+                if case .fenced = error.code { return step(.fenced(error)) }
                 logger.error("the store failed", metadata: Logger.Metadata([.reason: error]))
                 return step(.listFailed(.init(kind: .transient, message: error.description)))
             }
             step(event)
-            await sweeper.sweep(sites)
+            do throws(StoreError) { try await sweeper.sweep(sites) } catch { step(.fenced(error)) }
         case .listFailed(let failure):
             logger.warning("sites cannot be listed", metadata: Logger.Metadata([.reason: failure.message]))
             step(event)

@@ -22,7 +22,7 @@ extension StartDiagnosis {
         self = .none
         for line in lines {
             let text = line.lowercased()
-            let quoted = String(line.prefix(500))
+            let quoted = StartDiagnosis.lasting(line)
             if StartDiagnosis.pullFailures.contains(where: { text.contains($0) }) {
                 self = .imagePullFailed(message: quoted)
             } else if StartDiagnosis.silences.contains(where: { text.contains($0) }) {
@@ -45,6 +45,24 @@ extension StartDiagnosis {
     private static let exits = [
         "has exited, failing site start", "container exited with code", "exited with code", "exit code",
     ]
+
+    /// What of a line each try of the platform writes alike, so that it is no news: without the time in front, and without the number and the
+    /// random digits behind a container's name (`SITE_0_1a2b3c4d`).
+    private static func lasting(_ line: Substring) -> String {
+        let words = line.split(separator: " ").drop { word in
+            word.first?.isNumber == true && word.contains { ":-".contains($0) }
+                && word.allSatisfy { $0.isNumber || "-:.,+TZ".contains($0) }
+        }
+        return String(words.map(withoutInstance).joined(separator: " ").prefix(500))
+    }
+
+    private static func withoutInstance(_ word: Substring) -> Substring {
+        let parts = word.split(separator: "_", omittingEmptySubsequences: false)
+        guard parts.count > 2, let digits = parts.last, digits.count >= 8, digits.allSatisfy(\.isHexDigit),
+            parts[parts.count - 2].allSatisfy(\.isNumber), !parts[parts.count - 2].isEmpty
+        else { return word }
+        return word.dropLast(digits.count + parts[parts.count - 2].count + 2)
+    }
 
     /// It got further than to the announcement.
     private static func isProgress(_ line: Substring) -> Bool {

@@ -12,7 +12,12 @@ func startFailed(_ facts: Facts) -> Decision? {
     }
     let due = notReady.askedAt + PlannerConstants.startProbePeriod
     var decision = Decision(reason: failure.message, nextLook: .at(due))
-    if facts.now >= due { decision = .call(.greetAgent, facts, reason: failure.message) }
+    if facts.now >= due {
+        // While it is asked the status says the same as before: each try would be written otherwise, twice.
+        let asking = Decision.call(.greetAgent, facts, reason: failure.message)
+        decision.actions = asking.actions
+        decision.nextLook = earlier(asking.nextLook, .at(facts.now + PlannerConstants.startProbePeriod))
+    }
     decision.stalledReason = failure.reason
     return decision
 }

@@ -86,7 +86,7 @@ package struct ControllerMachine {
         case .loaded(let uid, let stored): loaded(uid, stored, now, &effects)
         case .loadFailed(let uid, let error): retryLater(uid, why: "\(error)", now.steady, &effects)
         case .committed(let uid): committed(uid, now.steady, &effects)
-        case .commitFailed(_, let error) where error.isFenced:
+        case .commitFailed(_, let error) where error.isFenced, .fenced(let error):
             isFenced = true
             return [.end(error)]
         case .commitFailed(let uid, let error): commitFailed(uid, error, now.steady, &effects)

@@ -13,6 +13,8 @@ package enum ControllerEvent: Sendable {
     case loadFailed(UID, StoreError)
     case committed(UID)
     case commitFailed(UID, StoreError)
+    /// Who commits beside the rounds of the keys was told that a later life has begun.
+    case fenced(StoreError)
     case callFinished(UID, CallID, CallResult)
     /// `startedAt`: the steady time before the first page was asked for.
     case listed(startedAt: Instant, [ObservedSite])

@@ -80,7 +80,8 @@ private func suspicion(_ stored: StoredRecord, _ input: RecoveryInput) -> String
     guard !record.isBeingDeleted, record.spec.suspend == nil else { return nil }
     if input.age.ahead.contains(record.uid) { return "its site was written by a newer form of the store" }
     if givenUpRun(stored) != nil { return "its run may have happened already" }
-    let isThere = input.sites.contains { $0.uid == record.uid.text && $0.isOwned(by: input.instance) }
+    // A copy of it under another name is none.
+    let isThere = input.sites.contains { $0.attributableUID == record.uid && $0.isOwned(by: input.instance) }
     if !isThere { return "it has no site, and may have been deleted" }
     return nil
 }

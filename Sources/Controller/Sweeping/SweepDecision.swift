@@ -85,7 +85,8 @@ package func sweep(_ input: SweepInput) -> SweepPlan {
     let forgotten = Dictionary(input.tombstones.map { ($0.uid, $0) }) { $1 }
     var suspects = Suspects()
     for site in own {
-        if let uid = site.uid.flatMap({ UID($0) }), input.uids.contains(uid) {
+        // A copy of a site whose record is there has another name: it is shown like any other copy, and not even released.
+        if let uid = site.attributableUID, input.uids.contains(uid) {
             if known[site.name] != nil { plan.operations.append(.dropSighting(siteName: site.name)) }
             if site.quarantinedTag != nil { suspects.released.append(.release(site)) }
             continue

@@ -15,6 +15,8 @@ package final class SweepService: Sendable {
         var claimed: Set<String> = []
         var counts = SweepCounts()
         var sharesListedAt: Instant?
+        /// That a later life has begun, once the store has said so.
+        var fence: StoreError?
     }
 
     let store: any RecordStore
@@ -65,7 +67,9 @@ package final class SweepService: Sendable {
     }
 
     /// Sweeps by this list; at once if a sweep is under way. Ends early when its task is cancelled.
-    package func sweep(_ sites: [ObservedSite]) async {
+    ///
+    /// - Throws: `fenced` alone, as soon as a commit tells so; what else fails is tried again by the next sweep.
+    package func sweep(_ sites: [ObservedSite]) async throws(StoreError) {
         let now = clock()
         let listsShares: Bool? = state.withLockedValue { state in
             guard !state.isSweeping else { return nil }
@@ -74,7 +78,11 @@ package final class SweepService: Sendable {
         }
         guard let listsShares else { return }
         await drive(.listed(sites, listsShares: listsShares))
-        state.withLockedValue { $0.isSweeping = false }
+        let fence = state.withLockedValue { state in
+            state.isSweeping = false
+            return state.fence
+        }
+        if let fence { throw fence }
     }
 
     /// Deletes a site that no record knows. The site must be claimed.
@@ -175,6 +183,7 @@ package final class SweepService: Sendable {
         do throws(StoreError) {
             return try await body()
         } catch {
+            if case .fenced = error.code { state.withLockedValue { $0.fence = error } }
             return .failed(error.description)
         }
     }

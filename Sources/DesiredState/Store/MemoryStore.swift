@@ -75,6 +75,24 @@ package final class MemoryStore: RecordStore {
         try intervene(access, .kept)
     }
 
+    // MARK: copies
+
+    /// All that is stored, as a backup of the database keeps it.
+    package struct Backup: Sendable {
+        fileprivate let tables: MemoryTables
+    }
+
+    package func backUp() -> Backup { Backup(tables: tables.withLockedValue { $0 }) }
+
+    /// Takes everything back to where it was, for lives that begin afterwards; who watches a record is told of it.
+    package func restore(_ backup: Backup) {
+        let lost = tables.withLockedValue { tables in
+            defer { tables = backup.tables }
+            return tables.rows.keys
+        }
+        changes.publish(Set(lost).union(backup.tables.rows.keys).sorted(), origin: .user)
+    }
+
     // MARK: reading
 
     package func load(_ uid: UID) async throws(StoreError) -> StoredRecord? {

@@ -72,6 +72,7 @@ struct SimulatedAgents: AgentAPI {
                 throw AgentError(.notReady(httpStatus: 401), operation: what)
             }
             run.trace.note("life \(life.number) agent \(what) \(container.site)")
+            run.judge.asks(what, site: container.site, life: life)
             return container
         }
     }

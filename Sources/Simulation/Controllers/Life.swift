@@ -10,6 +10,8 @@ final class Life: @unchecked Sendable {
     let hub = ChangeHub()
     private(set) var isAlive = true
     var service: ControllerService?
+    /// What users reach the life through about leaks and recoveries.
+    var desk: RepairDesk?
     var task: Task<Void, Never>?
     /// That a crash follows an agent's answer; see `Chaos`.
     var crashesAfterAgentCall: () -> Bool = { false }

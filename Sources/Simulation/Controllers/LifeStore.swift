@@ -29,6 +29,7 @@ struct LifeStore: RecordStore {
             run.trace.note("life \(life.number) commit refused \(error.code)")
             throw error
         }
+        if transaction.origin == .user { run.hint(transaction) }
         if fate == .after { run.crash(life, .afterCommit) }
         try check()
         return revision

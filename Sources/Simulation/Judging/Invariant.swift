@@ -8,7 +8,7 @@ package enum Invariant: String, CaseIterable, Sendable {
     case intentBeforeEffect = "intent-before-effect"
     /// A site without our tags is never written.
     case foreignUntouched = "foreign-untouched"
-    /// No site of a record that should have one is deleted.
+    /// No site is deleted of a record that should have one, or that leaves it behind.
     case wantedNeverDeleted = "wanted-never-deleted"
     /// At most one write of a site is in flight.
     case oneWritePerSite = "one-write-per-site"
@@ -22,7 +22,8 @@ package enum Invariant: String, CaseIterable, Sendable {
     /// A run is followed only after its acknowledgement is kept.
     case resultIsTrue = "result-is-true"
     case firstResultWins = "first-result-wins"
-    /// `observedGeneration` never goes back and never ahead of the generation.
+    /// `observedGeneration` never goes back and never ahead of the generation, and no status is written to another generation
+    /// than it was made for.
     case generationObserved = "generation-observed"
     /// Ready says True only of an agent that answered after the newest write.
     case readyIsTrue = "ready-is-true"
@@ -35,6 +36,16 @@ package enum Invariant: String, CaseIterable, Sendable {
     case pausedWritesNothing = "paused-writes-nothing"
     /// Nothing is begun while the store is frozen.
     case frozenWritesNothing = "frozen-writes-nothing"
+    /// What only resembles one of our sites is never written.
+    case nearMissUntouched = "near-miss-untouched"
+    /// A site without a record is tagged or deleted only if it is ours by its tags and its name, and either its record was
+    /// forgotten, or nobody knew it for the age and quarantined it for the grace. Nothing of it in report mode. None is
+    /// noted as a leak that has a record.
+    case sweptOnlyLeaks = "swept-only-leaks"
+    /// A sweep deletes no more than its bound.
+    case sweepBounded = "sweep-bounded"
+    /// A store is frozen by its controller if it is behind its sites, and only then; before that, nothing is written.
+    case frozenIfBehind = "frozen-if-behind"
     /// A commit of an earlier life does not succeed.
     case fenced = "fenced"
     /// Nothing goes round and round.

@@ -12,11 +12,14 @@ final class Judge: @unchecked Sendable {
     var coverage = Coverage()
     /// Writes that reached Azure, and transactions of controllers.
     private(set) var azureWrites = 0
+    /// Those that only keep a leak in sight are not counted: it is there in each list.
     private(set) var controllerCommits = 0
+    private(set) lazy var leaks = LeakJudge(run: run)
 
     /// The documents as they were committed last.
     private(set) var records: [UID: StoredRecord] = [:]
-    private var tombstones: Set<String> = []
+    /// Names of the sites of forgotten records.
+    private(set) var tombstones: Set<String> = []
     private var observedGenerations: [UID: Int64] = [:]
     private var newestEpoch: Epoch?
     private var epochs: [Int: Epoch] = [:]
@@ -29,7 +32,9 @@ final class Judge: @unchecked Sendable {
     private var runExecutions: [UID: [Int: Int]] = [:]
     private var rates: [String: RateMeter] = [:]
     private var frozenUntil: [String: Int64] = [:]
-    private var frozenSince: Int64?
+    private(set) var frozenSince: Int64?
+    /// Of runs that the store has lost, and that others with their numbers may follow.
+    private var lostExecutions: Set<String> = []
     private var repeats: [String: (window: Int64, count: Int)] = [:]
 
     /// A call is repeated after half a second at the soonest; other rounds of the same record add some more.
@@ -55,12 +60,7 @@ final class Judge: @unchecked Sendable {
     // MARK: Azure
 
     func sends(_ request: SentRequest, life: Life) {
-        let line = "\(life.number) \(request)"
-        let window = run.time.elapsed / 10_000_000_000
-        repeats[line] = repeats[line].map { $0.window == window ? (window, $0.count + 1) : (window, 1) } ?? (window, 1)
-        demand(
-            repeats[line]?.count ?? 0 <= Self.mostRepeats, .noLivelock,
-            "\(request) is sent more than \(Self.mostRepeats) times in 10 s")
+        demandProgress("\(request)", life)
         guard request.isCounted else { return }
         let key = "\(life.number) \(request.verb)"
         let now = run.time.elapsed
@@ -82,6 +82,7 @@ final class Judge: @unchecked Sendable {
         guard request.effect != .none, let site = request.site else { return }
         azureWrites += 1
         let state = run.cloud.azure.site(site)
+        leaks.applies(request, to: site, state, life: life)
         if let state, !state.isDeleted {
             let owner = record(ofSite: site)
             let isAdopted =
@@ -113,15 +114,21 @@ final class Judge: @unchecked Sendable {
             demand(
                 isSwept || intent?.kind == .deleteSite, .intentBeforeEffect,
                 "\(request) with \(intent.map { "\($0.kind)" } ?? "no intent")")
-            let isWanted =
-                stored.map { !$0.record.isBeingDeleted && $0.record.spec.replacement == .never } ?? false
+            let isWanted = stored.map { wantsSite($0.record) } ?? false
             demand(!isWanted, .wantedNeverDeleted, "\(request) although its record wants it")
         case .changeSite, .none: break
         }
     }
 
+    /// As the site of a record that is there, or that leaves its site behind.
+    private func wantsSite(_ record: FunctionApp) -> Bool {
+        record.isBeingDeleted ? record.spec.deletionPolicy == .orphan : record.spec.replacement == .never
+    }
+
     func applied(_ request: SentRequest, life: Life) {
-        if request.effect != .none { checkOwnership() }
+        guard request.effect != .none else { return }
+        checkOwnership()
+        if let site = request.site { leaks.applied(to: site) }
     }
 
     func answered(_ request: SentRequest, life: Life, status: Int?, retryAfter: Int64?) {
@@ -147,15 +154,31 @@ final class Judge: @unchecked Sendable {
             }
             foreignSince[name] = nil
             demand(
-                record(ofSite: name)?.intent != nil || tombstones.contains(name), .siteHasIntent,
+                record(ofSite: name)?.intent != nil || tombstones.contains(name) || leaks.isExcused(name),
+                .siteHasIntent,
                 "\(name) exists and nothing in the store says so")
         }
     }
 
     /// Somebody else changed a site.
-    func outsiderActed() { checkOwnership() }
+    func outsiderActed() {
+        checkOwnership()
+        leaks.look()
+    }
+
+    private func demandProgress(_ request: String, _ life: Life) {
+        let line = "\(life.number) \(request)"
+        let window = run.time.elapsed / 10_000_000_000
+        repeats[line] = repeats[line].map { $0.window == window ? (window, $0.count + 1) : (window, 1) } ?? (window, 1)
+        demand(
+            repeats[line]?.count ?? 0 <= Self.mostRepeats, .noLivelock,
+            "\(request) is sent more than \(Self.mostRepeats) times in 10 s")
+    }
 
     // MARK: agents
+
+    /// An agent is asked for something.
+    func asks(_ what: String, site: String, life: Life) { demandProgress("agent \(what) \(site)", life) }
 
     func greeted(site: String) { lastGreeting[site.lowercased()] = run.time.elapsed }
 
@@ -183,19 +206,59 @@ final class Judge: @unchecked Sendable {
         newestEpoch = epoch
     }
 
+    /// A later life has begun.
+    func isFenced(_ life: Life) -> Bool { epochs[life.number] != newestEpoch }
+
     func committed(_ transaction: Transaction, life: Life?, now records: [UID: StoredRecord?]) {
         if let life {
-            controllerCommits += 1
+            if !transaction.isOnlySightings { controllerCommits += 1 }
             demand(
                 epochs[life.number] == newestEpoch, .fenced,
                 "life \(life.number) commits after a later one has begun")
         }
         let before = self.records
         for (uid, stored) in records { self.records[uid] = stored }
-        for operation in transaction.operations { judge(operation, before: before, life: life) }
+        leaks.committed(transaction, life: life)
+        for operation in transaction.operations {
+            // A recovery writes down what may have happened, and begins nothing.
+            if transaction.isRepair { if case .openIntent = operation { continue } }
+            if transaction.isRepair { if case .openAttempt = operation { continue } }
+            judge(operation, before: before, life: life)
+        }
         for (uid, stored) in records {
             if let stored { judge(stored, before: before[uid]) }
         }
+        leaks.look()
+    }
+
+    /// The store is an older form of itself. What it has lost may have happened, and only what it still knows must not
+    /// happen again.
+    func restored(_ older: [StoredRecord], tombstones: [Tombstone], freeze: Freeze?) {
+        let tokens = Set(older.flatMap { $0.attempts.map(\.token) })
+        var counts: [UID: [Int: Int]] = [:]
+        for stored in older {
+            let uid = stored.record.uid
+            let newest = max(stored.record.spec.invocations, stored.attempts.last?.run ?? 0)
+            // Whoever asks for a run at least once takes another try of it.
+            counts[uid] = [:]
+            let mayRepeat = stored.record.spec.run.delivery == .atLeastOnce
+            for (run, count) in runExecutions[uid] ?? [:] where run <= newest {
+                let known = stored.attempts.count { $0.run == run && executions[$0.token] != nil }
+                counts[uid]?[run] = mayRepeat ? known : count
+            }
+        }
+        // A record that comes back from its site alone has run 1 behind it.
+        for (uid, runs) in runExecutions where counts[uid] == nil { counts[uid] = runs.filter { $0.key == 1 } }
+        runExecutions = counts
+        for token in executions.keys where !tokens.contains(token) {
+            lostExecutions.insert(token)
+            executions[token] = nil
+        }
+        records = Dictionary(older.map { ($0.record.uid, $0) }) { $1 }
+        observedGenerations = records.mapValues { $0.record.status.observedGeneration }
+        self.tombstones = Set(tombstones.map(\.siteName))
+        frozenSince = freeze == nil ? nil : run.time.elapsed
+        leaks.look()
     }
 
     private func judge(_ operation: Transaction.Operation, before: [UID: StoredRecord], life: Life?) {
@@ -220,6 +283,11 @@ final class Judge: @unchecked Sendable {
             demand(
                 earlier.count < limit, .attemptsWithinLimit,
                 "attempt \(attempt.number) of run \(attempt.run), \(earlier.count) of \(limit) are used up")
+        case .setStatus(let uid, let status):
+            guard life != nil, let now = before[uid]?.record.metadata.generation else { return }
+            demand(
+                status.observedGeneration >= now, .generationObserved,
+                "a status of generation \(status.observedGeneration) is written to generation \(now)")
         case .finishAttempt(let token, let result): judge(result, of: token)
         case .forget(let uid, let siteName, _):
             let name = SiteDesigner.siteName(of: uid)
@@ -233,9 +301,9 @@ final class Judge: @unchecked Sendable {
     }
 
     private func judgeFreeze() {
-        // Who has committed a freeze tells the controller afterwards.
+        // Who has committed a freeze tells the controller afterwards, and a slow commit may be under way by then.
         let since = frozenSince.map { run.time.elapsed - $0 } ?? 0
-        demand(since < 1_000_000_000, .frozenWritesNothing, "an intent or attempt is opened in a frozen store")
+        demand(since < 4_000_000_000, .frozenWritesNothing, "an intent or attempt is opened in a frozen store")
     }
 
     private func isOver(_ pause: Suspension) -> Bool {
@@ -246,7 +314,8 @@ final class Judge: @unchecked Sendable {
         switch result.outcome {
         case .succeeded, .failed, .deadlineExceeded, .lost:
             demand(
-                executions[token] != nil, .resultIsTrue, "an attempt ends as \(result.outcome) and never executed")
+                executions[token] != nil || lostExecutions.contains(token), .resultIsTrue,
+                "an attempt ends as \(result.outcome) and never executed")
         case .refused:
             demand(executions[token] == nil, .resultIsTrue, "an attempt ends as refused and was executed")
         case .startFailed:
@@ -277,6 +346,24 @@ final class Judge: @unchecked Sendable {
     }
 
     func executionCount(of token: String) -> Int { executions[token] ?? 0 }
+}
+
+extension Transaction {
+    /// Of a user, by way of a life: an adoption or a recovery.
+    var isRepair: Bool {
+        origin == .user
+            && operations.contains { operation in
+                switch operation {
+                case .setFreeze(nil), .dropSighting: true
+                default: false
+                }
+            }
+    }
+
+    /// The sweep sees once more what it saw before.
+    fileprivate var isOnlySightings: Bool {
+        operations.allSatisfy { if case .keepSighting = $0 { true } else { false } }
+    }
 }
 
 /// Resource Manager's published bucket of one verb.

@@ -14,6 +14,9 @@ extension SimulationRun {
                 faults.append((.converged, "\(name) is still being deleted: \(why(record))"))
                 continue
             }
+            if stored.intent?.operation != nil {
+                faults.append((.converged, "\(name) still waits for an operation: \(why(record))"))
+            }
             if let pause = record.spec.suspend, pause.until.map({ $0.nanoseconds > time.wall }) ?? true { continue }
             if record.status[.stalled]?.reason == "ForeignOwner" { continue }
             if let open = stored.attempts.first(where: \.isOpen) {
@@ -27,12 +30,8 @@ extension SimulationRun {
             }
             if let fault = siteFault(stored) { faults.append((.converged, "\(name) \(fault): \(why(record))")) }
         }
-        for site in cloud.azure.sites where !site.isDeleted {
-            let stored = judge.record(ofSite: site.name)
-            if stored == nil, site.tags["skls-instance"] == store.instance.text {
-                faults.append((.noLeaks, "\(site.name) belongs to no record"))
-            }
-        }
+        faults += judge.leaks.unrest()
+        if judge.frozenSince != nil { faults.append((.converged, "the store is still frozen")) }
         if openWaiters > expectedWaiters { faults.append((.waitersWoken, "\(openWaiters) waiters still wait")) }
         return faults
     }

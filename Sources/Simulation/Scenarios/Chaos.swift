@@ -14,6 +14,8 @@ struct Chaos: Sendable {
     var agentLateness = 0.0
     var storeWriteFailure = 0.0
     var storeReadFailure = 0.0
+    /// A read or a commit takes seconds: much happens between what was decided and that it is kept.
+    var storeSlowness = 0.0
     /// Hints of changes come twice or late, and so out of order.
     var hintTrouble = 0.0
     /// A 429 says nothing of when to come back.
@@ -31,8 +33,9 @@ struct Chaos: Sendable {
     /// Faults of this simulation that are not the World's.
     static let ownFaults = [
         "request-lost", "reply-lost", "reset", "agent-request-lost", "agent-reply-lost", "agent-late",
-        "store-unavailable", "hint-trouble", "no-retry-after", "container-ended", "clock-back", "clock-forward",
-        "takeover", "outsider-deletes", "outsider-strips", "outsider-edits", "outsider-sets", "outsider-stops",
+        "store-unavailable", "store-slow", "hint-trouble", "no-retry-after", "container-ended", "clock-back",
+        "clock-forward", "takeover", "outsider-deletes", "outsider-strips", "outsider-edits", "outsider-sets",
+        "outsider-stops",
     ]
 
     static var faultNames: [String] { ownFaults + FaultKind.allCases.map(\.rawValue) }
@@ -51,6 +54,7 @@ struct Chaos: Sendable {
         chaos.agentLateness = level(0.2)
         chaos.storeWriteFailure = level(0.1)
         chaos.storeReadFailure = level(0.1)
+        chaos.storeSlowness = level(0.2)
         chaos.hintTrouble = level(0.5)
         chaos.retryAfterLoss = level(0.5)
         chaos.containerEnd = level(0.1)

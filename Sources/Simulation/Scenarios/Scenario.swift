@@ -27,6 +27,12 @@ package enum Scenario: String, CaseIterable, Sendable {
     case replacement
     /// The store is frozen for a while.
     case freeze
+    /// Sites that nobody knows, and some that only resemble ours.
+    case leak
+    /// The site of a record appears after the record is forgotten.
+    case late
+    /// The store is replaced by an older copy of itself.
+    case restore
     /// Everything, by chance, with everything going wrong.
     case mixed
 
@@ -46,6 +52,8 @@ package enum Scenario: String, CaseIterable, Sendable {
         case freeze(Bool)
         /// Another installation creates the record's site.
         case othersCreate
+        /// Deletes the record, and lets its site appear once it is forgotten.
+        case deleteAndAppear
         /// To the Container Apps environment.
         case changeHosting
     }
@@ -111,7 +119,9 @@ package enum Scenario: String, CaseIterable, Sendable {
                 (0...2, .create(Blueprint(isReplaced: true))), (5...90, .changeHosting), (0...60, .start),
                 (0...400, .delete),
             ]
-        case .mixed: return Self.mixed(dice)
+        case .leak: return [(0...2, .create(Blueprint(invocations: dice.int(0...1)))), (100...600, .start)]
+        case .late: return [(0...2, .create(Blueprint())), (20...90, .deleteAndAppear)]
+        case .restore, .mixed: return Self.mixed(dice)
         }
     }
 
@@ -145,5 +155,12 @@ package enum Scenario: String, CaseIterable, Sendable {
         return chaos
     }
 
-    var recordCount: ClosedRange<Int> { self == .mixed ? 1...3 : 1...1 }
+    var recordCount: ClosedRange<Int> { self == .mixed || self == .restore ? 1...3 : 1...1 }
+
+    func hasStrangers(_ dice: Dice) -> Bool { self == .leak || self == .mixed && dice.chance(0.1) }
+
+    func isRestored(_ dice: Dice) -> Bool { self == .restore || self == .mixed && dice.chance(0.1) }
+
+    /// How long one misfortune is waited for: with leaks until they are deleted.
+    var quietSeconds: Int { self == .leak || self == .restore ? 700 : 300 }
 }

@@ -14,6 +14,10 @@ extension SimulationRun {
                 uid = try await create(blueprint, named: "record-\(index)")
             } else if case .freeze(let isFrozen) = step {
                 try await freeze(isFrozen)
+            } else if case .deleteAndAppear = step, let uid {
+                let tags = cloud.azure.site(SiteDesigner.siteName(of: uid))?.tags ?? [:]
+                try await change(uid, .delete)
+                try await appearLate(uid, tags: tags)
             } else if let uid {
                 try await change(uid, step)
             }
@@ -72,7 +76,7 @@ extension SimulationRun {
     private func command(_ seconds: Int, _ code: Int) -> [String] { ["run", String(seconds), String(code)] }
 
     /// Reads, changes and writes; again if somebody wrote in between.
-    private func change(_ uid: UID, _ step: Scenario.Step) async throws {
+    func change(_ uid: UID, _ step: Scenario.Step) async throws {
         for _ in 0..<20 {
             guard let stored = try await store.load(uid), !stored.record.isBeingDeleted else { return }
             var record = stored.record
@@ -80,7 +84,7 @@ extension SimulationRun {
             let now = Instant(nanoseconds: time.wall)
             var operations: [Transaction.Operation] = []
             switch step {
-            case .create, .freeze: return
+            case .create, .freeze, .deleteAndAppear: return
             case .othersCreate: return othersCreate(record)
             case .changeHosting: record.spec.hosting = Hosting(managedEnvironment: Self.environment)
             case .start:
@@ -161,11 +165,14 @@ extension SimulationRun {
         let seconds = dice.pick([-7_200, -600, -30, -1, 1, 30, 600, 7_200])
         noteFault(seconds < 0 ? "clock-back" : "clock-forward")
         trace.note("the wall clock steps by \(seconds) s")
+        if seconds > 0 { judge.leaks.clockSteppedForward() }
         time.stepWall(by: Int64(seconds) * 1_000_000_000)
     }
 
     private func meddle() {
-        let sites = cloud.azure.sites.filter { !$0.isDeleted && !$0.isHidden }
+        let sites = cloud.azure.sites.filter {
+            !$0.isDeleted && !$0.isHidden && !judge.leaks.isNearMiss($0.name.lowercased())
+        }
         guard !sites.isEmpty else { return }
         let site = dice.pick(sites)
         let what = dice.pick(["deletes", "strips", "edits", "sets", "stops"])
@@ -193,6 +200,7 @@ extension SimulationRun {
         trace.note("somebody \(what) \(site.name): \(status)")
         if (200..<300).contains(status) {
             noteFault("outsider-" + what)
+            if what == "sets", judge.record(ofSite: site.name)?.intent?.isSettled == false { hasHiddenDrift = true }
             if what == "stops" { stoppedByOthers.insert(site.name.lowercased()) }
         }
         judge.outsiderActed()
@@ -213,6 +221,7 @@ extension Scenario.Step {
         case .abandon: "abandons"
         case .freeze: "freezes"
         case .othersCreate: "shares"
+        case .deleteAndAppear: "deletes"
         case .changeHosting: "moves"
         }
     }

@@ -73,6 +73,14 @@ struct RecoveryTests {
         #expect(plan.adopted.isEmpty && plan.leftAlone.isEmpty)
     }
 
+    @Test func `a copy under another name is not a record's site`() throws {
+        let stored = StoredRecord(record: try record(1), attempts: [attempt(1, outcome: .succeeded)])
+        let found = plan([stored], sites: [.leak(1)])
+        let copied = plan([stored], sites: [.leak(1) { $0.name = "somebodys-own" }])
+        #expect(found.suspended.isEmpty)
+        #expect(copied.suspended.map(\.name.text) == ["r1"])
+    }
+
     @Test func `untracked sites are adopted under their records' names, forgotten ones and copies are not`() throws {
         let sites = [
             ObservedSite.leak(1) { $0.tags[SiteTag.recordName] = "web" },

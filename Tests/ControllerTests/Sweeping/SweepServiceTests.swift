@@ -157,7 +157,7 @@ struct SweepServiceTests {
                 $0.now = $0.now + .seconds(300)
                 $0.interruption = (fresh, interruption)
             }
-            await service.sweep(world.sites)
+            try await service.sweep(world.sites)
             #expect(world.sites.count == 1, "interruption \(index)")
             #expect(service.counts.deleted == 0)
         }
@@ -171,11 +171,11 @@ struct SweepServiceTests {
         #expect(service.claim(world.sites[0].name))
         for _ in 0..<3 {
             world.change { $0.now = $0.now + .seconds(300) }
-            await service.sweep(world.sites)
+            try await service.sweep(world.sites)
         }
         #expect(world.sites.count == 1)
         service.release(world.sites[0].name)
-        await service.sweep(world.sites)
+        try await service.sweep(world.sites)
         #expect(world.sites.isEmpty)
         #expect(service.counts.deleted == 1 && service.counts.sharesDeleted == 1 && service.counts.failed == 3)
     }
@@ -187,7 +187,8 @@ struct SweepServiceTests {
         service.begin(try await world.store.beginEpoch(writer: "first"))
         _ = try await world.store.beginEpoch(writer: "second")
         for _ in 0..<400 {
-            await service.sweep(world.sites)
+            // It says so, since nothing else may be committed that would end this life.
+            await #expect(throws: StoreError(.fenced(newest: Epoch(3)))) { try await service.sweep(world.sites) }
             world.change { $0.now = $0.now + .seconds(300) }
         }
         #expect(world.changes.isEmpty)

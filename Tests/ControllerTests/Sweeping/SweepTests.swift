@@ -57,6 +57,16 @@ struct SweepTests {
         #expect(plan.suspected == 1)
     }
 
+    @Test func `a copy of a site that has a record is shown, and not even released`() {
+        let copy = ObservedSite.leak(1) {
+            $0.name = "somebodys-own"
+            $0.tags[SiteTag.quarantined] = "2027-01-15T08:00:00Z"
+        }
+        let plan = sweep(input([.leak(1), copy]) { $0.uids = [.sweepSample(1)] })
+        #expect(plan.actions.isEmpty)
+        #expect(plan.suspected == 1)
+    }
+
     @Test func `an unknown site is suspected, then quarantined, then deleted`() {
         let site = ObservedSite.leak(1)
         #expect(sweep(input([site])).actions.isEmpty)

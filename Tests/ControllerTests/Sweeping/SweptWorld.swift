@@ -3,6 +3,7 @@ import DesiredState
 import Foundation
 import Logging
 import NIOConcurrencyHelpers
+import Testing
 
 @testable import Controller
 
@@ -74,7 +75,7 @@ final class SweptWorld: Sendable {
     func pass(_ duration: Duration, restarts: Bool = false) async {
         var service = service()
         for _ in 0..<Int(duration.components.seconds / 300) {
-            await service.sweep(sites)
+            do throws(StoreError) { try await service.sweep(sites) } catch { Issue.record(error) }
             change { $0.now = $0.now + .seconds(300) }
             if restarts { service = self.service() }
         }
