@@ -254,6 +254,17 @@ struct MachineTests {
         #expect(try await driver.step() == false)
     }
 
+    @Test func `a controller ends when only its sweep is told that another one works on the store`() async throws {
+        let driver = try MachineDriver(seed: 17)
+        try await driver.start()
+        try await driver.settle()
+        driver.feed(.fenced(StoreError(.fenced(newest: Epoch(2)))))
+        try await driver.settle()
+        #expect(driver.end?.description == "another controller works on this store (epoch 2)")
+        driver.feed(.changed(.sweepSample(1)))
+        #expect(try await driver.step() == false)
+    }
+
     @Test func `a frozen store writes and begins nothing until the freeze ends`() async throws {
         let driver = try MachineDriver(seed: 18)
         let (record, doomed) = (try makeRecord(), try makeRecord("doomed", seed: 2, invocations: 0))
