@@ -112,7 +112,7 @@ struct SweepServiceTests {
             let life = world.service(store: mortal)
             for _ in 0..<3 where !mortal.hasEnded {
                 // The task is the life: the store cancels it once the commit is there.
-                await Task { await life.sweep(world.sites) }.value
+                try await Task { try await life.sweep(world.sites) }.value
                 world.change { $0.now = $0.now + .seconds(300) }
             }
             hasEnded = mortal.hasEnded
