@@ -181,6 +181,7 @@ struct DaemonCore: Sendable {
                 }, clock: clock),
             output: output, designer: designer, seed: boot, rates: CallRates(connection.client.rates),
             budgets: budgets, sweeper: sweeper, clock: clock, logger: logger, observer: observability.observer)
+        try await controller.begin()
         let api = APIServer(
             configuration: APIServerConfiguration(socketPath: socketPath, version: sklsVersion), store: store,
             output: output, runInput: AgentRunInput(store: store, agents: agents, directory: directory),

@@ -33,7 +33,28 @@ extension StoreContractTests {
             #expect(try await store.beginEpoch(writer: "one") == Epoch(3), "a writer may live again")
             #expect(try await store.beginEpoch(writer: "stranger") == Epoch(4))
             #expect(await store.refusal(epoch: Epoch(4)) == nil)
-            #expect(try await store.writers() == ["one", "two", "stranger"])
+            #expect(Set(try await store.writers().keys) == ["one", "two", "stranger"])
+        }
+    }
+
+    @Test(arguments: StoreKind.allCases)
+    func `a writer wrote nothing later than the beginning of the next life, unless it was accepted`(kind: StoreKind)
+        async throws
+    {
+        try await kind.with { store in
+            _ = try await store.beginEpoch(writer: "one")
+            let last = try await store.commit(Transaction(origin: .user, [.setFreeze(nil)]))
+            #expect(try await store.writers() == ["one": last])
+            _ = try await store.beginEpoch(writer: "two")
+            let newer = try await store.commit(Transaction(origin: .user, [.setFreeze(nil)]))
+            #expect(newer > last)
+            #expect(try await store.writers() == ["one": last, "two": newer])
+            _ = try await store.beginEpoch(writer: "three")
+            let accepting = try await store.commit(
+                Transaction(
+                    origin: .user, [.raiseRevision(to: Revision(99)), .acceptWriter("one"), .acceptWriter("other")]))
+            #expect(
+                try await store.writers() == ["one": accepting, "two": newer, "three": accepting, "other": accepting])
         }
     }
 

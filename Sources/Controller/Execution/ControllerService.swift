@@ -15,6 +15,10 @@ package final class ControllerService: Service {
         var end: StoreError?
         /// As it was told to the machine last.
         var freeze: Freeze?
+        /// How often.
+        var freezesTold = 0
+        /// Of this life, once it has begun.
+        var epoch: Epoch?
     }
 
     private let store: any RecordStore
@@ -85,11 +89,29 @@ package final class ControllerService: Service {
 
     /// The store's freeze has changed: told by who has committed it.
     package func freezeChanged(_ freeze: Freeze?) {
-        let isNews = state.withLockedValue { state in
+        _ = freezeChanged(freeze, ifTold: nil)
+    }
+
+    /// - Parameter count: how often somebody may have told of a freeze; `nil` = however often.
+    /// - Returns: false if somebody has told something since.
+    private func freezeChanged(_ freeze: Freeze?, ifTold count: Int?) -> Bool {
+        let isNews: Bool? = state.withLockedValue { state in
+            if let count, count != state.freezesTold { return nil }
+            state.freezesTold += 1
             defer { state.freeze = freeze }
             return state.freeze != freeze
         }
-        if isNews { step(.freezeChanged(freeze)) }
+        if isNews == true { step(.freezeChanged(freeze)) }
+        return isNews != nil
+    }
+
+    /// Begins the life in the store, once. Before users can write: what they wrote to a store that was restored from a backup would
+    /// hide that it is behind its sites.
+    package func begin() async throws(StoreError) {
+        guard state.withLockedValue({ $0.epoch == nil }) else { return }
+        let epoch = try await store.beginEpoch(writer: designer.writer)
+        sweeper?.begin(epoch)
+        state.withLockedValue { $0.epoch = epoch }
     }
 
     /// Ends on graceful shutdown; calls in flight are cancelled, and what they did is found out by the next life.
@@ -101,12 +123,13 @@ package final class ControllerService: Service {
 
     /// The life itself. Ends when its task is cancelled, as `run` does on graceful shutdown.
     package func live() async throws {
+        try await begin()
+        guard let epoch = state.withLockedValue({ $0.epoch }) else { return }
         defer { state.withLockedValue { $0.cancelTimer?() } }
         let userChanges = store.changes.subscribeToUserChanges()
-        let epoch = try await store.beginEpoch(writer: designer.writer)
-        sweeper?.begin(epoch)
         let freeze = try await store.freeze()
-        state.withLockedValue { $0.freeze = freeze }
+        // What it was told meanwhile is newer.
+        state.withLockedValue { if $0.freezesTold == 0 { $0.freeze = freeze } }
         step(.started(try await store.allUIDs(), epoch: epoch, freeze: freeze))
         await withDiscardingTaskGroup { group in
             group.addTask {
@@ -187,8 +210,12 @@ package final class ControllerService: Service {
         case .listed(_, let sites):
             guard let sweeper else { return step(event) }
             do throws(StoreError) {
-                let freeze = try await sweeper.review(sites)
-                freezeChanged(freeze)
+                // Whoever ends or begins a freeze meanwhile knows better than what was read before.
+                var isTold = false
+                while !isTold {
+                    let count = state.withLockedValue { $0.freezesTold }
+                    isTold = freezeChanged(try await sweeper.review(sites), ifTold: count)
+                }
             } catch {
                 if case .fenced = error.code { return step(.fenced(error)) }
                 logger.error("the store failed", metadata: Logger.Metadata([.reason: error]))

@@ -9,8 +9,11 @@ func operationAccepted(_ facts: Facts) -> Decision? {
         guard case .accepted(let operation) = facts.input.operation, !isOver else { return nil }
         return Decision(reason: "Azure has begun to work on it", actions: [.setOperation(operation)])
     }
-    // It is let go together with the intent. A life that begins before asks about it once more.
-    if case .ended = facts.input.operation { return nil }
+    if case .ended = facts.input.operation {
+        // It is let go together with the intent, unless what is there does not settle that. A life that begins before asks about it once more.
+        guard facts.foreignSite != nil || facts.isAbsent(after: facts.openedAt(intent)) else { return nil }
+        return Decision(reason: "Azure's operation has ended", actions: [.setOperation(nil)])
+    }
     if isOver { return Decision(reason: "Azure's operation does not end", actions: [.setOperation(nil)]) }
     // The newest form, which an answer may have moved on; after a restart the one that was kept.
     let newest: String = if case .accepted(let operation) = facts.input.operation { operation } else { kept }

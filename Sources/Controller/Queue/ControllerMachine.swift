@@ -32,6 +32,7 @@ package struct ControllerMachine {
     /// Carried by every transaction; `nil` before the start.
     private var epoch: Epoch?
     private(set) var freeze: Freeze?
+    private var isToldOfFreeze = false
     let runLogSettlesAfter: Duration?
     /// How far the wall clock is ahead of the steady one.
     private var wallLead: Duration?
@@ -75,10 +76,12 @@ package struct ControllerMachine {
         switch event {
         case .started(let uids, let epoch, let freeze):
             self.epoch = epoch
-            self.freeze = freeze
+            // What it was told meanwhile is newer than what was read before it began.
+            if !isToldOfFreeze { self.freeze = freeze }
             for uid in uids { keys[uid] = KeyState() }
             listSites(now.steady, &effects)
         case .freezeChanged(let freeze):
+            isToldOfFreeze = true
             guard freeze != self.freeze else { break }
             self.freeze = freeze
             for uid in keys.keys.sorted() { wake(uid, .list) }

@@ -42,7 +42,7 @@ package func recovery(_ input: RecoveryInput) -> RecoveryPlan {
     if isBehind {
         plan.reason =
             input.age.reason ?? input.freeze?.reason ?? "a user says that the store is an older one"
-        plan.writers = input.age.strangers
+        plan.writers = input.age.writersAhead
         plan.revision = input.age.newestSeen
         for stored in input.records.sorted(by: { $0.record.uid < $1.record.uid }) {
             if let run = givenUpRun(stored) { plan.runs.append(run) }

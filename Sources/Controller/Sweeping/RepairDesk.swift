@@ -137,8 +137,7 @@ package struct RepairDesk: Sendable {
             }
             let writers = try await store.writers()
             let own = sweeper.designer.instance
-            let age = StoreAge(
-                sites: sites, instance: own, writers: writers, revision: try await store.newestRevision())
+            let age = StoreAge(sites: sites, instance: own, writers: writers)
             var plan = recovery(
                 RecoveryInput(
                     instance: own, adoptedInstance: instance.map { InstanceID($0) }, sites: sites, records: records,

@@ -57,8 +57,7 @@ package final class SweepService: Sendable {
     package func review(_ sites: [ObservedSite]) async throws(StoreError) -> Freeze? {
         if let freeze = try await store.freeze() { return freeze }
         let writers = try await store.writers()
-        let age = StoreAge(
-            sites: sites, instance: designer.instance, writers: writers, revision: try await store.newestRevision())
+        let age = StoreAge(sites: sites, instance: designer.instance, writers: writers)
         guard let reason = age.reason else { return nil }
         let freeze = Freeze(since: clock(), reason: reason)
         try await store.commit(Transaction(origin: .controller, epoch: epoch, [.setFreeze(freeze)]))

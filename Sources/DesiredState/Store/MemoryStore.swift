@@ -56,7 +56,9 @@ package final class MemoryStore: RecordStore {
         let access = Access.beginEpoch(writer: writer)
         let epoch = try write(access) { tables in
             tables.newestEpoch += 1
-            tables.writers.insert(writer)
+            let newest = tables.revision
+            tables.writers = tables.writers.mapValues { min($0, newest) }
+            tables.writers[writer] = Revision(.max)
             return Epoch(tables.newestEpoch)
         }
         try intervene(access, .kept)
@@ -155,8 +157,8 @@ package final class MemoryStore: RecordStore {
         try read { $0.images[canonical] }
     }
 
-    package func writers() async throws(StoreError) -> Set<String> {
-        try read { $0.writers }
+    package func writers() async throws(StoreError) -> [String: Revision] {
+        try read { tables in tables.writers.mapValues { min($0, tables.revision) } }
     }
 
     package func freeze() async throws(StoreError) -> Freeze? {

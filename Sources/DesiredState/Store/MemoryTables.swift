@@ -27,7 +27,8 @@ struct MemoryTables: Sendable {
     var tombstones: [UID: Tombstone] = [:]
     var sightings: [String: Sighting] = [:]
     var images: [String: ImageRecord] = [:]
-    var writers: Set<String> = []
+    /// With the store's revision when the next life began; before that the largest there is.
+    var writers: [String: Revision] = [:]
     var freeze: Freeze?
 
     var inOrder: [Row] { rows.values.sorted { $0.ordinal < $1.ordinal } }

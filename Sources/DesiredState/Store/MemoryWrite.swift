@@ -61,7 +61,7 @@ struct MemoryWrite {
             guard tables.rows[uid] != nil else { throw StoreError(.notFound(uid)) }
             edit(uid, in: &tables) { $0.inventories.insert(name) }
         case .setFreeze(let freeze): set(\.freeze, freeze, in: &tables)
-        case .acceptWriter(let writer): set(\.writers, tables.writers.union([writer]), in: &tables)
+        case .acceptWriter(let writer): set(\.writers, writer, Revision(.max), in: &tables)
         case .raiseRevision(let wanted):
             guard wanted > revision else { return }
             revision = wanted

@@ -76,7 +76,9 @@ enum Migrations {
                     CREATE TABLE writers (
                         writer TEXT NOT NULL PRIMARY KEY,
                         -- NULL: not a life on this store, but accepted.
-                        epoch INTEGER UNIQUE
+                        epoch INTEGER UNIQUE,
+                        -- The store's when the next life began; before that the largest number there is.
+                        lastRevision INTEGER NOT NULL
                     );
                     ALTER TABLE store ADD COLUMN freeze BLOB;
                     CREATE TABLE sightings (

@@ -192,13 +192,21 @@ package final class SQLiteStore: RecordStore {
         try await write { database in
             let newest = try Int64.fetchOne(database, sql: "SELECT max(epoch) FROM writers") ?? 0
             try database.execute(
-                sql: "INSERT OR REPLACE INTO writers (writer, epoch) VALUES (?, ?)", arguments: [writer, newest + 1])
+                sql: "UPDATE writers SET lastRevision = min(lastRevision, (SELECT revision FROM store))")
+            try database.execute(
+                sql: "INSERT OR REPLACE INTO writers (writer, epoch, lastRevision) VALUES (?, ?, ?)",
+                arguments: [writer, newest + 1, Int64.max])
             return Epoch(newest + 1)
         }
     }
 
-    package func writers() async throws(StoreError) -> Set<String> {
-        try await read { try String.fetchSet($0, sql: "SELECT writer FROM writers") }
+    package func writers() async throws(StoreError) -> [String: Revision] {
+        try await read { database in
+            let rows = try Row.fetchAll(
+                database,
+                sql: "SELECT writer, min(lastRevision, (SELECT revision FROM store)) AS lastRevision FROM writers")
+            return Dictionary(rows.map { ($0["writer"], Revision($0["lastRevision"])) }) { $1 }
+        }
     }
 
     package func freeze() async throws(StoreError) -> Freeze? {

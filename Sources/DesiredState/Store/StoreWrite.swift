@@ -62,7 +62,11 @@ struct StoreWrite {
         case .setFreeze(let freeze):
             try execute("UPDATE store SET freeze = ?", [try freeze.map { try JSONEncoder().encode($0) }])
         case .acceptWriter(let writer):
-            try execute("INSERT OR IGNORE INTO writers (writer, epoch) VALUES (?, NULL)", [writer])
+            try execute(
+                """
+                INSERT INTO writers (writer, epoch, lastRevision) VALUES (?, NULL, ?)
+                ON CONFLICT (writer) DO UPDATE SET lastRevision = excluded.lastRevision
+                """, [writer, Int64.max])
         case .raiseRevision(let wanted):
             guard wanted > revision else { return }
             revision = wanted

@@ -94,7 +94,7 @@ struct LifeStore: RecordStore {
         return try await base.image(canonical)
     }
 
-    func writers() async throws(StoreError) -> Set<String> {
+    func writers() async throws(StoreError) -> [String: Revision] {
         try await approach(isWrite: false)
         return try await base.writers()
     }

@@ -7,13 +7,14 @@ extension SimulationRun {
     func restorer() async throws {
         try await time.pause(.seconds(dice.int(0...200)))
         let backup = store.backUp()
-        let newest = try await store.newestRevision()
         let writers = try await store.writers()
         trace.note("the store is backed up")
         try await time.pause(.seconds(dice.int(5...300)))
         for life in lives where life.isAlive { crash(life, .await) }
         store.restore(backup)
-        let isBehind = isAhead(of: newest, writers)
+        // As a daemon does before it takes its users' writes.
+        _ = try await store.beginEpoch(writer: "restored")
+        let isBehind = isAhead(of: writers)
         // What a list shows late or as it was does not tell that a store is behind.
         let isCertain = isBehind && !chaos.plan.rules.contains { [.staleRead, .lateVisibility].contains($0.kind) }
         let isFrozen = !isCertain || dice.chance(0.3)
@@ -35,12 +36,13 @@ extension SimulationRun {
         }
     }
 
-    private func isAhead(of revision: Revision, _ writers: Set<String>) -> Bool {
+    private func isAhead(of writers: [String: Revision]) -> Bool {
         cloud.azure.sites.contains { site in
             guard !site.isDeleted, !site.isHidden, site.tags[SiteTag.instance] == store.instance.text,
                 let parts = site.tags[SiteTag.writer]?.split(separator: ":"), parts.count == 2
             else { return false }
-            return !writers.contains(String(parts[0])) || Int64(parts[1], radix: 10) ?? 0 > revision.number
+            guard let last = writers[String(parts[0])] else { return true }
+            return Int64(parts[1], radix: 10) ?? 0 > last.number
         }
     }
 

@@ -30,7 +30,7 @@ struct RecoveryTests {
     private func plan(
         _ records: [StoredRecord], sites: [ObservedSite], change: (inout RecoveryInput) -> Void = { _ in }
     ) -> RecoveryPlan {
-        let age = StoreAge(sites: sites, instance: .sample, writers: ["a"], revision: Revision(5))
+        let age = StoreAge(sites: sites, instance: .sample, writers: ["a": Revision(5)])
         var input = RecoveryInput(
             instance: .sample, sites: sites, records: records, age: age,
             freeze: Freeze(since: RecoveryTests.start, reason: "behind"))

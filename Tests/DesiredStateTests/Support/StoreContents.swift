@@ -12,7 +12,7 @@ struct StoreContents: Equatable, Sendable {
     var image: ImageRecord?
     var inventory: [InventoryEntry]
     var freeze: Freeze?
-    var writers: Set<String>
+    var writers: [String: Revision]
 
     init(_ store: any RecordStore) async throws {
         list = try await store.list(includingDeleted: true)
