@@ -3,6 +3,7 @@ import AzureClient
 import AzureSimulator
 import Controller
 import DesiredState
+import Foundation
 import Logging
 import NIOConcurrencyHelpers
 package import SystemPackage
@@ -72,7 +73,8 @@ package final class SimulationRun: @unchecked Sendable {
     var hasHiddenDrift = false
     /// How long leaks live, as an installation may have set it.
     let sweepSettings: SweepSettings
-    private let outputDirectory: FilePath
+    let outputDirectory: FilePath
+    let backupDirectory: FilePath
     private var tasks: [Task<Void, Never>] = []
     private var steps = 0
     private var requests = 0
@@ -100,7 +102,10 @@ package final class SimulationRun: @unchecked Sendable {
         cloud = try Cloud(settings, time: time, dice: dice, trace: trace)
         var generator = dice.branch()
         store = MemoryStore(generator: &generator)
-        outputDirectory = directory
+        outputDirectory = directory.appending("output")
+        backupDirectory = directory.appending("backup")
+        try FileManager.default.createDirectory(
+            atPath: outputDirectory.string, withIntermediateDirectories: true)
         disorder = dice.pick([0, 0.2, 1])
         let isReported = options.anomaly == nil && dice.chance(0.15)
         sweepSettings = SweepSettings(

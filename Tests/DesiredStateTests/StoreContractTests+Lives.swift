@@ -27,7 +27,9 @@ extension StoreContractTests {
     func `writers of all lives and those that were accepted are known for good`(kind: StoreKind) async throws {
         try await kind.with { store in
             #expect(try await store.writers().isEmpty)
+            #expect(try await store.newestEpoch() == nil)
             _ = try await store.beginEpoch(writer: "one")
+            #expect(try await store.newestEpoch() == Epoch(1))
             try await store.commit(.acceptWriter("stranger"), .acceptWriter("stranger"), .acceptWriter("one"))
             #expect(try await store.beginEpoch(writer: "two") == Epoch(2))
             #expect(try await store.beginEpoch(writer: "one") == Epoch(3), "a writer may live again")

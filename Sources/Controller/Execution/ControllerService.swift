@@ -183,6 +183,9 @@ package final class ControllerService: Service {
         case .commit(let uid, let transaction, let sealing, let facts):
             await commit(uid, transaction, sealing: sealing, facts)
         case .call(let uid, let id, let call, let facts):
+            if call.kind.changesSite, let hindrance = await hindrance() {
+                return step(.callFinished(uid, id, hindrance))
+            }
             guard let result = await perform(call, id, uid, facts) else { return }
             if call.kind.isToAzure { step(.budgetRead(budgets().compactMap(BudgetReading.init))) }
             step(.callFinished(uid, id, result))
@@ -202,6 +205,19 @@ package final class ControllerService: Service {
             metadata[.reason] = "\(message)"
             logger.error("the store failed", metadata: metadata)
         }
+    }
+
+    /// Why nothing is sent. A write may have waited long for its turn, and another controller have begun meanwhile: Azure would take it all the same.
+    private func hindrance() async -> CallResult? {
+        do throws(StoreError) {
+            guard let newest = try await store.newestEpoch(), newest != state.withLockedValue({ $0.epoch }) else {
+                return nil
+            }
+            step(.fenced(StoreError(.fenced(newest: newest))))
+        } catch {
+            logger.error("the store failed", metadata: Logger.Metadata([.reason: error]))
+        }
+        return .notSent(retryAfter: .seconds(1))
     }
 
     /// Nothing is done by a list before it is known whether the store is behind it.

@@ -157,6 +157,10 @@ package final class MemoryStore: RecordStore {
         try read { $0.images[canonical] }
     }
 
+    package func newestEpoch() async throws(StoreError) -> Epoch? {
+        try read { $0.newestEpoch > 0 ? Epoch($0.newestEpoch) : nil }
+    }
+
     package func writers() async throws(StoreError) -> [String: Revision] {
         try read { tables in tables.writers.mapValues { min($0, tables.revision) } }
     }

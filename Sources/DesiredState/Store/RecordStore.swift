@@ -36,6 +36,8 @@ package protocol RecordStore: Sendable {
     /// Begins a life: every transaction that names an earlier epoch fails from now on. `writer` is what this life puts
     /// into the sites' writer tag; it is remembered for good.
     func beginEpoch(writer: String) async throws(StoreError) -> Epoch
+    /// `nil` = no life has begun yet.
+    func newestEpoch() async throws(StoreError) -> Epoch?
     /// Writers of all lives that this store has seen, and of those that were accepted, with the newest revision that each
     /// of them can have left on a site: where the store stood when the next life began, or stands now.
     func writers() async throws(StoreError) -> [String: Revision]

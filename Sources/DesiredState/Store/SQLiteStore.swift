@@ -200,6 +200,10 @@ package final class SQLiteStore: RecordStore {
         }
     }
 
+    package func newestEpoch() async throws(StoreError) -> Epoch? {
+        try await read { try Int64.fetchOne($0.cachedStatement(sql: "SELECT max(epoch) FROM writers")).map(Epoch.init) }
+    }
+
     package func writers() async throws(StoreError) -> [String: Revision] {
         try await read { database in
             let rows = try Row.fetchAll(

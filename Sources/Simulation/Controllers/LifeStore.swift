@@ -94,6 +94,11 @@ struct LifeStore: RecordStore {
         return try await base.image(canonical)
     }
 
+    func newestEpoch() async throws(StoreError) -> Epoch? {
+        try await approach(isWrite: false)
+        return try await base.newestEpoch()
+    }
+
     func writers() async throws(StoreError) -> [String: Revision] {
         try await approach(isWrite: false)
         return try await base.writers()

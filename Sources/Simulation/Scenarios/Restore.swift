@@ -1,17 +1,24 @@
 import AzureSimulator
 import Controller
 import DesiredState
+import Foundation
+import SystemPackage
 
 /// A store that is replaced by an older copy of itself, and the operator who leads out of it.
 extension SimulationRun {
     func restorer() async throws {
         try await time.pause(.seconds(dice.int(0...200)))
         let backup = store.backUp()
+        // The logs of runs lie in the same directory.
+        let (logs, backedUpLogs) = (outputDirectory.string, backupDirectory.string)
+        try FileManager.default.copyItem(atPath: logs, toPath: backedUpLogs)
         let writers = try await store.writers()
         trace.note("the store is backed up")
         try await time.pause(.seconds(dice.int(5...300)))
         for life in lives where life.isAlive { crash(life, .await) }
         store.restore(backup)
+        try FileManager.default.removeItem(atPath: logs)
+        try FileManager.default.moveItem(atPath: backedUpLogs, toPath: logs)
         // As a daemon does before it takes its users' writes.
         _ = try await store.beginEpoch(writer: "restored")
         let isBehind = isAhead(of: writers)

@@ -51,6 +51,7 @@ struct MortalStore: RecordStore {
     func tombstone(_ uid: UID) async throws(StoreError) -> Tombstone? { try await base.tombstone(uid) }
     func image(_ canonical: String) async throws(StoreError) -> ImageRecord? { try await base.image(canonical) }
     func beginEpoch(writer: String) async throws(StoreError) -> Epoch { try await base.beginEpoch(writer: writer) }
+    func newestEpoch() async throws(StoreError) -> Epoch? { try await base.newestEpoch() }
     func writers() async throws(StoreError) -> [String: Revision] { try await base.writers() }
     func freeze() async throws(StoreError) -> Freeze? { try await base.freeze() }
     func tombstones() async throws(StoreError) -> [Tombstone] { try await base.tombstones() }
