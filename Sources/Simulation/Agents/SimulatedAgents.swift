@@ -20,7 +20,7 @@ struct SimulatedAgents: AgentAPI {
         _ endpoint: AgentEndpoint, boot: BootID, token: RunToken, request: RunRequest
     ) async throws(AgentError) -> RunReport {
         let container = try await reach(endpoint, "start", timeout: .seconds(30))
-        try container.check(boot, "start")
+        try check(container, boot, "start")
         let report = try container.start(token, request)
         if life.crashesAfterAgentCall() { run.crash(life, .afterRequest) }
         try await returns("start")
@@ -31,7 +31,7 @@ struct SimulatedAgents: AgentAPI {
         _ endpoint: AgentEndpoint, boot: BootID, token: RunToken, offset: UInt64, wait: Duration
     ) async throws(AgentError) -> (RunReport, frames: ByteBuffer) {
         let container = try await reach(endpoint, "read", timeout: wait + .seconds(30))
-        try container.check(boot, "read")
+        try check(container, boot, "read")
         let (report, frames) = try await container.read(token, offset: offset, wait: wait)
         try await returns("read")
         return (report, frames)
@@ -41,12 +41,22 @@ struct SimulatedAgents: AgentAPI {
         _ endpoint: AgentEndpoint, boot: BootID, token: RunToken, signal: String, grace: Duration
     ) async throws(AgentError) {
         let container = try await reach(endpoint, "stop", timeout: .seconds(30))
-        try container.check(boot, "stop")
+        try check(container, boot, "stop")
         try container.stop(token, grace: grace, isKill: signal == "KILL" || signal == "9")
         try await returns("stop")
     }
 
     // MARK: the way
+
+    /// An agent that says that it is another one has answered all the same.
+    private func check(_ container: Container, _ boot: BootID, _ operation: String) throws(AgentError) {
+        do throws(AgentError) {
+            try container.check(boot, operation)
+        } catch {
+            run.judge.greeted(site: container.site)
+            throw error
+        }
+    }
 
     /// The container that takes the request.
     private func reach(

@@ -82,7 +82,8 @@ final class LeakJudge: @unchecked Sendable {
     /// So long has it been, as a sweep that counts each step of the clock as a gap of lists may see it.
     private func age(since: Int64?) -> Duration {
         guard let since else { return .zero }
-        let steps = stepsForward.count { $0 >= since }
+        // The controller took the time when it decided, and what is judged from `since` on followed.
+        let steps = stepsForward.count { $0 >= since - nanoseconds(Self.tagging) }
         return .nanoseconds(run.time.elapsed - since) + .seconds(900 * steps)
     }
 
