@@ -84,7 +84,7 @@ import Testing
         let waiting = NIOLockedValueBox(0)
         try await RunningSimulator.run { simulator in
             try await SiteServer.serve("a1", in: simulator, waiting: waiting) {
-                for _ in 0..<20 {
+                for _ in 0..<10 {
                     let reading = Task {
                         let response = try await simulator.client.execute(
                             simulator.visit("a1", path: "/endless"), timeout: .seconds(30))
