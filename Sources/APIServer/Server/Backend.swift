@@ -12,6 +12,7 @@ struct Backend: Sendable {
     let images: any ImageResolver
     let readiness: any ReadinessCheck
     let leaks: any LeakControl
+    let sessions: any ContainerSessions
     let explainer: (any Explainer)?
     /// `nil`: there is no controller that could be asked.
     let previewer: (any Previewer)?
