@@ -112,6 +112,7 @@ let package = Package(
             name: "APIServer",
             dependencies: [
                 "DesiredState", "AgentProtocol", "AgentLink",
+                .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),

@@ -25,7 +25,8 @@ extension DockerAPI {
         let uid = UID(using: &generator)
         for attempt in 0..<Backend.conflictRetries {
             guard let tried = name ?? ContainerName.random(attempt: attempt, using: &generator) else { break }
-            let record = request.record(name: tried, uid: uid, at: backend.clock())
+            var record = request.record(name: tried, uid: uid, at: backend.clock())
+            record.spec.run.timeoutSeconds = backend.configuration.runTimeoutSeconds
             do throws(StoreError) {
                 try await backend.store.commit(Transaction(origin: .user, [.create(record)]))
                 return uid

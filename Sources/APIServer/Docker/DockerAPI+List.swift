@@ -39,9 +39,13 @@ extension DockerAPI {
 
     /// `GET /containers/{id}/json`.
     func inspect(_ exchange: Exchange, _ reference: String) async throws -> Response {
+        .json(try await inspection(exchange, reference))
+    }
+
+    func inspection(_ exchange: Exchange, _ reference: String) async throws -> JSON {
         let record = try await find(reference)
         let digests = try await digests(of: [record])
-        return .json(ContainerInspect.json(record, imageDigest: digests[record.spec.image.canonical]))
+        return ContainerInspect.json(record, imageDigest: digests[record.spec.image.canonical])
     }
 
     /// By canonical reference, each asked for once.

@@ -43,7 +43,8 @@ struct DockerAPI: Sendable {
         ]
     }
 
-    private func route(_ exchange: Exchange, _ segments: [String]) async throws -> Response {
+    /// Throws what ``respond(to:segments:)`` makes a reply of.
+    func route(_ exchange: Exchange, _ segments: [String]) async throws -> Response {
         var version = DockerVersion.newest
         var path = segments[...]
         if let asked = path.first.flatMap({ DockerVersion(segment: $0) }) {

@@ -16,6 +16,7 @@ import ServiceLifecycle
 /// client sends another one.
 package struct APIServer: Service {
     private let backend: Backend
+    private let figures: RequestFigures
     private let onListening: @Sendable () -> Void
 
     /// `onListening` is called once, when clients can connect.
@@ -27,6 +28,7 @@ package struct APIServer: Service {
         clock: @escaping @Sendable () -> Instant, logger: Logger, onListening: @escaping @Sendable () -> Void = {}
     ) {
         self.onListening = onListening
+        figures = RequestFigures(startedAt: clock())
         backend = Backend(
             configuration: configuration, store: store, output: output, input: runInput, images: images,
             readiness: readiness, leaks: leaks, sessions: sessions, explainer: explainer, previewer: previewer,
@@ -92,6 +94,7 @@ package struct APIServer: Service {
     private var responder: HTTPChannelHandler.Responder {
         let docker = DockerAPI(backend: backend)
         let records = RecordsAPI(backend: backend)
+        let inside = InternalAPI(docker: docker, figures: figures)
         let limits = backend.configuration.limits
         let logger = backend.logger
         return { request, writer, channel in
@@ -99,9 +102,14 @@ package struct APIServer: Service {
                 request: request, target: RequestTarget(request.head.path ?? "/"), channel: channel, limits: limits,
                 logger: logger)
             let segments = exchange.target.segments
-            let response =
-                RecordsAPI.serves(segments)
-                ? await records.respond(to: exchange) : await docker.respond(to: exchange, segments: segments)
+            let response: Response
+            if RecordsAPI.serves(segments) {
+                response = await records.respond(to: exchange)
+            } else if InternalAPI.serves(segments) {
+                response = await inside.respond(to: exchange)
+            } else {
+                response = await docker.respond(to: exchange, segments: segments)
+            }
             logger.debug(
                 "request",
                 metadata: [
