@@ -195,8 +195,10 @@ let package = Package(
             ], swiftSettings: house, linkerSettings: linking),
         .executableTarget(
             name: "sockerless-backend-azf",
-            dependencies: ["Daemon", .product(name: "ArgumentParser", package: "swift-argument-parser")],
-            swiftSettings: house, linkerSettings: linking),
+            dependencies: [
+                "Daemon", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+            ], swiftSettings: house, linkerSettings: linking),
         .executableTarget(
             name: "skls-agent", dependencies: ["AgentRuntime"], swiftSettings: house, linkerSettings: agentLinking),
         // Figures of the client; `scripts/bench` runs it.
@@ -270,7 +272,7 @@ let package = Package(
         .testTarget(
             name: "DaemonTests",
             dependencies: [
-                "Controller", "Daemon", "DesiredState",
+                "AzureClient", "Controller", "Daemon", "DesiredState",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOConcurrencyHelpers", package: nio),
                 .product(name: "Tracing", package: "swift-distributed-tracing"),
