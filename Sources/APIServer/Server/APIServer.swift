@@ -97,26 +97,25 @@ package struct APIServer: Service {
         let inside = InternalAPI(docker: docker, figures: figures)
         let limits = backend.configuration.limits
         let logger = backend.logger
+        let backend = backend
         return { request, writer, channel in
             let exchange = Exchange(
                 request: request, target: RequestTarget(request.head.path ?? "/"), channel: channel, limits: limits,
                 logger: logger)
             let segments = exchange.target.segments
-            let response: Response
-            if RecordsAPI.serves(segments) {
-                response = await records.respond(to: exchange)
-            } else if InternalAPI.serves(segments) {
-                response = await inside.respond(to: exchange)
-            } else {
-                response = await docker.respond(to: exchange, segments: segments)
+            let facts = RequestFacts(backend)
+            let response = await RequestFacts.$current.withValue(facts) { () async -> Response in
+                if RecordsAPI.serves(segments) { return await records.respond(to: exchange) }
+                if InternalAPI.serves(segments) { return await inside.respond(to: exchange) }
+                return await docker.respond(to: exchange, segments: segments)
             }
-            logger.debug(
-                "request",
-                metadata: [
-                    "method": "\(request.method)", "path": "\(segments.joined(separator: "/"))",
-                    "status": "\(response.status.code)",
-                ])
-            try await writer.write(response: response.head, body: response.body)
+            do {
+                try await writer.write(response: response.head, body: response.body)
+            } catch {
+                await facts.log(request.method, segments, status: response.status)
+                throw error
+            }
+            await facts.log(request.method, segments, status: response.status)
         }
     }
 }
