@@ -27,6 +27,7 @@ let package = Package(
         .executable(name: "skls", targets: ["skls"]),
         .executable(name: "skls-agent", targets: ["skls-agent"]),
         .executable(name: "sockerless-backend-azf", targets: ["sockerless-backend-azf"]),
+        .executable(name: "sockerless-frontend-docker", targets: ["sockerless-frontend-docker"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -195,6 +196,12 @@ let package = Package(
             ], swiftSettings: house, linkerSettings: linking),
         .executableTarget(
             name: "sockerless-backend-azf",
+            dependencies: [
+                "Daemon", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+            ], swiftSettings: house, linkerSettings: linking),
+        .executableTarget(
+            name: "sockerless-frontend-docker",
             dependencies: [
                 "Daemon", .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
