@@ -41,7 +41,9 @@ extension DockerAPI {
     func inspect(_ exchange: Exchange, _ reference: String) async throws -> Response {
         let record = try await find(reference)
         let digests = try await digests(of: [record])
-        return .json(ContainerInspect.json(record, imageDigest: digests[record.spec.image.canonical]))
+        let execs = try await backend.store.execs(of: record.uid).filter { $0.result == nil }.map(\.id)
+        return .json(
+            ContainerInspect.json(record, imageDigest: digests[record.spec.image.canonical], execs: execs))
     }
 
     /// By canonical reference, each asked for once.

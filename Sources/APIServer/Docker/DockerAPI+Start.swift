@@ -28,7 +28,7 @@ extension DockerAPI {
             return StartVerdict(last, run: run) ?? .refused(.removedBeforeStart)
         }
         switch verdict {
-        case .started: break
+        case .started: if isNew { try await setTerminalSize(uid, run: run) }
         case .refused(let error): throw error
         case .stuck(let error):
             // What a manifest asks for stays asked for.
@@ -40,6 +40,18 @@ extension DockerAPI {
 }
 
 extension DockerAPI {
+    /// Gives a new terminal the size that the client told at create. It is for show, so nothing fails with it.
+    private func setTerminalSize(_ uid: UID, run: Int) async throws {
+        guard let record = try await backend.store.load(uid)?.record, record.spec.tty,
+            let size = DockerConfiguration(record).consoleSize, let attempt = record.lastAttempt(ofRun: run)
+        else { return }
+        do throws(RunInputError) {
+            try await backend.input.resize(uid: uid, token: attempt.token, to: size)
+        } catch {
+            if error.code == .cancelled { throw CancellationError() }
+        }
+    }
+
     /// A start that was refused must not happen later, when somebody mends what was in its way: the run is not asked for any more, unless it began
     /// meanwhile. A container that removes itself is removed, as by moby (v28, `daemon/start.go`): the CLI waits for it.
     private func withdraw(_ run: Int, of uid: UID) async throws {
