@@ -182,6 +182,22 @@ struct ExecTests {
         }
     }
 
+    @Test("commands end with the run that they are beside, and do not go on into the next one")
+    func endWithRun() async throws {
+        let sessions = FakeSessions()
+        try await TestServer.with(sessions: sessions) { server in
+            let held = try await server.started(["hold"])
+            let id = try await server.createExec(held, ["hold"])
+            let created = try await server.createExec(held, ["hold"])
+            #expect(try await server.request("POST", "/exec/\(id)/start", body: #"{"Detach":true}"#).status == 200)
+            #expect(try await server.request("POST", "/containers/\(held)/restart?t=1").status == 204)
+            try await sessions.task(id)?.waitForRelease()
+            #expect(try await server.exec(id)["ExitCode"] == 137)
+            let late = try await server.request("POST", "/exec/\(created)/start", body: #"{"Detach":true}"#)
+            #expect(late.status == 409 && late.body == "{\"message\":\"container \(held) is not running\"}")
+        }
+    }
+
     @Test("a client that vanishes ends nothing, and what nobody reads is dropped")
     func vanishedClient() async throws {
         let sessions = FakeSessions()

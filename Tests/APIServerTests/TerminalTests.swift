@@ -104,6 +104,8 @@ struct TerminalTests {
                 #expect(reply.body.contains("attach (\(flag)) needs a session") && reply.body.contains("docker run -d"))
             }
             #expect(try await server.record("x") == nil)
+            let refused = try await server.request("POST", "/containers/plain/attach?stream=1&stdout=1")
+            #expect(refused.status == 501 && refused.body.contains("attach needs a session"))
             let held = try await server.started(["hold"])
             #expect(try await server.request("POST", "/containers/\(held)/exec", body: "{}").status == 501)
             #expect(try await server.request("GET", "/containers/\(held)/top").status == 501)

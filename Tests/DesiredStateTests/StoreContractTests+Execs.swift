@@ -6,7 +6,7 @@ import Testing
 extension StoreContractTests {
     private static func exec(_ number: Int, of record: FunctionApp) -> ExecRecord {
         ExecRecord(
-            id: "exec-\(number)", uid: record.uid, bootID: "b", createdAt: .start + .seconds(number),
+            id: "exec-\(number)", uid: record.uid, token: "t", bootID: "b", createdAt: .start + .seconds(number),
             command: ExecCommand(
                 arguments: ["sh", "-c", "true"], environment: ["A=b"], workingDirectory: "/w", user: "u",
                 hasTerminal: true, attachesStdin: true, detachKeys: [16], rows: 24, columns: 80))

@@ -18,8 +18,8 @@ extension DockerAPI {
         guard let attempt = record.runningAttempt else { throw DockerError.containerNotRunning(record.uid) }
         var generator = SystemRandomNumberGenerator()
         let exec = ExecRecord(
-            id: UID(using: &generator).text, uid: record.uid, bootID: attempt.bootID, createdAt: backend.clock(),
-            command: request.command)
+            id: UID(using: &generator).text, uid: record.uid, token: attempt.token, bootID: attempt.bootID,
+            createdAt: backend.clock(), command: request.command)
         try await backend.store.commit(Transaction(origin: .user, [.createExec(exec)]))
         return .json(["Id": .string(exec.id)], status: .created)
     }
@@ -57,7 +57,7 @@ extension DockerAPI {
         let request = try ExecStartRequest(body: body, version)
         let exec = try await findExec(id)
         guard let record = try await backend.store.load(exec.uid)?.record else { throw DockerError.noSuchExec(id) }
-        guard record.runningAttempt?.bootID == exec.bootID else { throw DockerError.containerNotRunning(record.uid) }
+        guard record.runningAttempt?.token == exec.token else { throw DockerError.containerNotRunning(record.uid) }
         try await begin(exec, record, request)
         if request.isDetached { return try await detached(exec, exchange) }
         let session = ExecSession(

@@ -6,6 +6,13 @@ extension DockerAPI {
     /// `POST /containers/{id}/start`: asks for one more run, and answers when the agent has confirmed it, or with the reason why it cannot. There is no
     /// time limit but the client's patience; a client that hangs up cancels nothing.
     func start(_ exchange: Exchange, _ reference: String) async throws -> Response {
+        // moby v28, `container_routes.go`: an empty object has been sent by old clients.
+        guard (exchange.request.headers[.contentLength].flatMap { Int($0) } ?? 0) <= 7,
+            exchange.request.headers[.transferEncoding] == nil
+        else {
+            throw DockerError.badParameter(
+                "starting container with non-empty request body was deprecated since API v1.22 and removed in v1.24")
+        }
         let uid = try await find(reference).uid
         return try await exchange.untilHangUp { try await start(uid, reference) }
     }

@@ -151,7 +151,8 @@ final class ExecSessions: Sendable {
                 channel = opened
                 isKnown = true
                 pause = ExecSessions.firstPause
-                return await keep(ExecResult(try await follow(opened, id), at: backend.clock()), of: work, backend)
+                let result = try await follow(opened, work.exec, backend)
+                return await keep(ExecResult(result, at: backend.clock()), of: work, backend)
             } catch {
                 channel?.release()
                 channel = nil
@@ -178,7 +179,10 @@ final class ExecSessions: Sendable {
     }
 
     /// Hands the channel to whoever waits for it, and returns when the command has ended.
-    private func follow(_ channel: any SessionChannel, _ id: String) async throws(SessionError) -> SessionResult {
+    private func follow(
+        _ channel: any SessionChannel, _ exec: ExecRecord, _ backend: Backend
+    ) async throws(SessionError) -> SessionResult {
+        let id = exec.id
         let size = entries.withLockedValue { $0[id]?.size }
         change(id) { $0.channel = channel }
         if let size { await channel.tryResize(to: size) }
@@ -188,6 +192,10 @@ final class ExecSessions: Sendable {
             }
             group.addTask {
                 await self.drain(channel, id)
+                return nil
+            }
+            group.addTask {
+                await self.endWithRun(channel, exec, backend)
                 return nil
             }
             defer { group.cancelAll() }
@@ -206,6 +214,18 @@ final class ExecSessions: Sendable {
             while try await channel.read() != nil {}
         } catch {
             // The result tells what became of the channel.
+        }
+    }
+
+    /// Kills the command when the run that it is beside has ended: Docker's containers end with all their processes, ours stay for the next run.
+    private func endWithRun(_ channel: any SessionChannel, _ exec: ExecRecord, _ backend: Backend) async {
+        do {
+            try await backend.wait(for: exec.uid) { record in
+                record?.runningAttempt?.token == exec.token ? nil : ()
+            }
+            try await channel.signal("KILL")
+        } catch {
+            // It has ended, or the result tells what is wrong with the channel.
         }
     }
 

@@ -6,6 +6,8 @@ package struct ExecRecord: Hashable, Sendable, Codable {
     /// 64 hex digits, never used twice; the agent knows the command by it.
     package let id: String
     package let uid: UID
+    /// Of the attempt that it is executed beside, and that it ends with.
+    package let token: String
     /// The life of the container that it is executed in, 32 hex digits. It goes with that life.
     package let bootID: String
     package let createdAt: Instant
@@ -16,9 +18,10 @@ package struct ExecRecord: Hashable, Sendable, Codable {
     /// Bound per record: the oldest ones give way, except those that may be running. As many results as an agent keeps.
     package static let maximumPerRecord = 256
 
-    package init(id: String, uid: UID, bootID: String, createdAt: Instant, command: ExecCommand) {
+    package init(id: String, uid: UID, token: String, bootID: String, createdAt: Instant, command: ExecCommand) {
         self.id = id
         self.uid = uid
+        self.token = token
         self.bootID = bootID
         self.createdAt = createdAt
         self.command = command

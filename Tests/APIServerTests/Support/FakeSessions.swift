@@ -213,6 +213,6 @@ private struct FakeChannel: SessionChannel {
     func write(_ bytes: ByteBuffer) async throws(SessionError) { try task.write(bytes) }
     func endInput() async throws(SessionError) { try task.endInput() }
     func resize(to size: TerminalSize) async throws(SessionError) { task.resize(size) }
-    func signal(_ signal: String) async throws(SessionError) {}
+    func signal(_ signal: String) async throws(SessionError) { if signal == "KILL" { task.end(137) } }
     func release() { task.release() }
 }
