@@ -86,6 +86,21 @@ struct ExecTests {
         }
     }
 
+    @Test("a command that is over before its client reads loses no output")
+    func quick() async throws {
+        try await TestServer.with(sessions: FakeSessions()) { server in
+            let held = try await server.started(["hold"])
+            for _ in 0..<50 {
+                let id = try await server.createExec(held, ["play", "out:a", "out:b"], more: #","AttachStdout":true"#)
+                try await RawClient.with(server.socketPath) { session in
+                    try await session.send(execStart(id, #"{"Tty":true}"#))
+                    _ = try await session.read(through: "\r\n\r\n")
+                    #expect(String(buffer: try await session.readToEnd()) == "ab")
+                }
+            }
+        }
+    }
+
     @Test("frames follow the start's word about a terminal, not the create's")
     func framing() async throws {
         let sessions = FakeSessions()

@@ -120,29 +120,24 @@ struct ExecSession: Sendable {
 
     /// The client is gone before anything was read.
     func leave() {
-        _ = backend.execs.leave(exec.id)
+        backend.execs.leave(exec.id)
     }
 
     /// Returns when the output has ended and the command's end is written down, so that who inspects next sees it; or when the client left.
     func run(on connection: RawConnection) async throws {
+        defer { leave() }
         do {
             try await exchange.untilHangUp { try await carry(connection) }
         } catch is CancellationError {
             // The client hung up or the daemon stops: the command goes on.
-            leave()
         }
     }
 
     private func carry(_ connection: RawConnection) async throws {
         if let channel = try await backend.execs.opened(exec.id) {
-            do {
-                guard try await !copy(channel, connection) else { return leave(channel) }
-                try await backend.execs.ended(exec.id)
-            } catch {
-                leave(channel)
-                throw error
-            }
-            channel.release()
+            defer { if !backend.execs.leave(exec.id) { channel.release() } }
+            if try await copy(channel, connection) { return }
+            try await backend.execs.ended(exec.id)
         }
         guard let result = try await backend.store.exec(exec.id)?.result, let message = result.message else { return }
         let isStartFailure = result.exitCode == 126 || result.exitCode == 127
@@ -150,10 +145,6 @@ struct ExecSession: Sendable {
             framing.encode(
                 isStartFailure ? .standardOutput : .standardError,
                 ByteBuffer(string: (isStartFailure ? ExecSession.startFailure(message) : message) + "\r\n")))
-    }
-
-    private func leave(_ channel: any SessionChannel) {
-        if !backend.execs.leave(exec.id) { channel.release() }
     }
 
     /// True when the client's detach keys ended it, false at the end of the output.

@@ -23,8 +23,17 @@ extension DockerAPI {
             headers: isUpgrade
                 ? [.contentType: type, .connection: "Upgrade", .upgrade: "tcp"] : [.contentType: type],
             body: .init { writer in
+                if Self.losesEarlyBytes(exchange) { try await Task.sleep(for: Self.earlyBytesPause) }
                 try await body(connection)
                 try await writer.finish(nil)
             })
     }
+
+    /// docker-py reads the stream past its HTTP library's buffer and loses what arrives together with the head (7.1.0, `api/client.py`,
+    /// `_get_raw_response_socket`; observed 2026-11-21). With dockerd a command's first output takes longer than that.
+    private static func losesEarlyBytes(_ exchange: Exchange) -> Bool {
+        exchange.request.headers[.userAgent]?.hasPrefix("docker-sdk-python/") ?? false
+    }
+
+    private static let earlyBytesPause: Duration = .milliseconds(20)
 }

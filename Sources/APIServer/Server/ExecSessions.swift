@@ -7,7 +7,7 @@ import NIOConcurrencyHelpers
 /// Executed commands as far as this process has to do with them: it holds their channels, and sees to it that how they end is written down, also when no
 /// client is there any more, and for those that an earlier life of the daemon began.
 ///
-/// A command's entry is there from the claim until its end is written down. While nobody reads its output, that is read here and dropped, since a
+/// A command's entry is there from the claim until its end is written down and its reader has left. While nobody reads its output, that is read here and dropped, since a
 /// command whose output nobody takes would stand still.
 final class ExecSessions: Sendable {
     private struct Entry {
@@ -17,6 +17,8 @@ final class ExecSessions: Sendable {
         var size: TerminalSize?
         /// A client reads the output.
         var isRead: Bool
+        /// Nothing more is done about it here: the reader, which may still have output to take, removes it.
+        var isOver = false
         /// Ended at each change.
         var waiters: [AsyncStream<Never>.Continuation] = []
     }
@@ -58,7 +60,7 @@ final class ExecSessions: Sendable {
 
     /// Gives a claim back: nothing was begun.
     func drop(_ id: String) {
-        close(id)
+        remove(id)
     }
 
     /// Has a claimed command begun. It goes on whatever becomes of the caller.
@@ -72,22 +74,32 @@ final class ExecSessions: Sendable {
         begin.yield(Work(exec: exec, request: exec.request(for: record, size: nil), isKnown: true))
     }
 
-    /// The channel once there is one; `nil` when there will be none, or the command's end is written down. Throws `CancellationError`.
+    /// The channel once there is one; `nil` when there will be none, or nobody was said to read it and the command is over. Throws
+    /// `CancellationError`.
     func opened(_ id: String) async throws -> (any SessionChannel)? {
         try await wait(for: id) { entry in
             guard let entry else { return .some(nil) }
-            return entry.channel.map { .some($0) }
+            if let channel = entry.channel { return .some(channel) }
+            return entry.isOver ? .some(nil) : nil
         }
     }
 
     /// Returns when the command's end is written down. Throws `CancellationError`.
     func ended(_ id: String) async throws {
-        try await wait(for: id) { $0 == nil ? () : nil }
+        try await wait(for: id) { $0?.isOver ?? true ? () : nil }
     }
 
     /// The client does not read any more. False when the command is over, so that the channel is the caller's to release.
+    @discardableResult
     func leave(_ id: String) -> Bool {
-        change(id) { $0.isRead = false }
+        var goesOn = false
+        change(id) { entry in
+            goesOn = !entry.isOver
+            entry.isRead = false
+        }
+        // It cannot come to life again, so nothing can have happened in between.
+        if !goesOn { remove(id) }
+        return goesOn
     }
 
     /// The channel to resize; `nil` while there is none yet, and the size is then used as soon as there is.
@@ -107,7 +119,9 @@ final class ExecSessions: Sendable {
 
     /// 0 = not known, or not running.
     func pid(of id: String) -> Int {
-        entries.withLockedValue { $0[id]?.channel?.processID } ?? 0
+        entries.withLockedValue { entries in
+            entries[id].flatMap { $0.isOver ? nil : $0.channel?.processID }
+        } ?? 0
     }
 
     // MARK: the service
@@ -140,8 +154,7 @@ final class ExecSessions: Sendable {
     private func carry(_ work: Work, _ backend: Backend) async {
         let id = work.exec.id
         var channel: (any SessionChannel)?
-        // From here on whoever reads releases it.
-        defer { if !close(id) { channel?.release() } }
+        defer { if !finish(id) { channel?.release() } }
         var isKnown = work.isKnown
         var pause = ExecSessions.firstPause
         while !Task.isCancelled {
@@ -256,12 +269,20 @@ final class ExecSessions: Sendable {
         return waiters != nil
     }
 
-    /// Whether a client reads the output.
-    @discardableResult
-    private func close(_ id: String) -> Bool {
-        let entry = entries.withLockedValue { $0.removeValue(forKey: id) }
-        for waiter in entry?.waiters ?? [] { waiter.finish() }
-        return entry?.isRead ?? false
+    /// Whether a client reads the output, which has the channel from then on.
+    private func finish(_ id: String) -> Bool {
+        var isRead = false
+        change(id) { entry in
+            entry.isOver = true
+            isRead = entry.isRead
+        }
+        if !isRead { remove(id) }
+        return isRead
+    }
+
+    private func remove(_ id: String) {
+        let waiters = entries.withLockedValue { $0.removeValue(forKey: id)?.waiters }
+        for waiter in waiters ?? [] { waiter.finish() }
     }
 
     /// `answer` is given the entry after each change, `nil` when there is none any more, which it must answer.

@@ -84,7 +84,7 @@ actor FakeController {
     private func begin(_ record: FunctionApp) async throws {
         let words = record.spec.command + record.spec.args
         let number = record.lastRunNumber + 1
-        let token = UID.test(number * 1000 + (Int(record.uid.text.prefix(6), radix: 16) ?? 0) % 997).text
+        let token = UID.test(number << 48 + (Int(record.uid.text.prefix(12), radix: 16) ?? 0)).text
         guard !holdsBack else { return }
         if words.first == "stall" {
             var status = record.status
