@@ -14,10 +14,12 @@ package struct RunRequest: Equatable, Sendable {
     package var opensStdin: Bool
     /// Zero for none.
     package var timeoutSeconds: Int
+    /// The command gets a terminal of this size, and all its output is stdout; nil for pipes.
+    package var terminal: TerminalSize?
 
     package init(
         arguments: [String], environment: [String] = [], workingDirectory: String = "/", user: String? = nil,
-        opensStdin: Bool = false, timeoutSeconds: Int = 0
+        opensStdin: Bool = false, timeoutSeconds: Int = 0, terminal: TerminalSize? = nil
     ) {
         self.arguments = arguments
         self.environment = environment
@@ -25,6 +27,7 @@ package struct RunRequest: Equatable, Sendable {
         self.user = user
         self.opensStdin = opensStdin
         self.timeoutSeconds = timeoutSeconds
+        self.terminal = terminal
     }
 }
 
@@ -51,6 +54,7 @@ extension RunRequest {
         append(.workingDirectory, workingDirectory)
         if let user { append(.user, user) }
         if opensStdin { append(.stdin, "1") }
+        if let terminal { append(.tty, "\(terminal.rows)x\(terminal.columns)") }
         append(.timeout, String(timeoutSeconds))
         return bytes
     }
@@ -114,7 +118,7 @@ extension RunRequest {
             guard let seconds = Int(value) else { throw RunRequestError("timeout is no number") }
             timeoutSeconds = seconds
         case .tty:
-            if try Self.flag(field, value) { throw RunRequestError("tty is not supported") }
+            if value != "0" { throw RunRequestError("tty is not supported") }
         }
     }
 

@@ -14,10 +14,11 @@ package protocol ContainerSessions: Sendable {
     ///   - name: 32 to 64 hex digits; see ``SessionAPI``.
     ///   - boot: the life of the container that is meant, as the record's attempts have it; another one gives `otherBoot`. `nil` = the one that
     ///     lives now.
-    ///   - offset: how many bytes of the task's output the caller has; 0 for a new one.
+    ///   - isKnown: the name began its task before, so nothing may be begun now: an agent that does not know it gives `unknownTask`. What is left of
+    ///     the output comes from where the agent still has it.
     /// - Throws: `unavailable` also for a record that is gone or has no site.
     func open(
-        _ task: SessionTask, name: String, uid: UID, boot: BootID?, offset: UInt64
+        _ task: SessionTask, name: String, uid: UID, boot: BootID?, isKnown: Bool
     ) async throws(SessionError) -> any SessionChannel
 }
 
@@ -28,7 +29,7 @@ package struct NoSessions: ContainerSessions {
     package init() {}
 
     package func open(
-        _ task: SessionTask, name: String, uid: UID, boot: BootID?, offset: UInt64
+        _ task: SessionTask, name: String, uid: UID, boot: BootID?, isKnown: Bool
     ) async throws(SessionError) -> any SessionChannel {
         throw SessionError(.unavailable, "sessions with agents are off")
     }

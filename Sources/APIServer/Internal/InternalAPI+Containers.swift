@@ -99,7 +99,9 @@ extension InternalAPI {
         var query = try LogQuery(RequestTarget.Query(pairs: pairs))
         query.follows = capabilities.logsFollow
         let record = try await docker.find(reference)
-        let reply = LogReply(backend: backend, record: record, keys: record.outputKeys, query: query)
+        let framing: StreamFraming = record.spec.tty ? .raw : .multiplexed
+        let reply = LogReply(
+            backend: backend, record: record, keys: record.outputKeys, query: query, framing: framing)
         return try await WebSocketConnection.response(exchange) { connection in
             try await reply.write { try await connection.send(.binary, $0) }
         }

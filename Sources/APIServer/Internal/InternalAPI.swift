@@ -17,7 +17,7 @@ struct InternalAPI: Sendable {
         self.docker = docker
         self.figures = figures
         capabilities = BackendCapabilities(
-            withSessions: docker.backend.sessions.isOn,
+            withSessions: docker.backend.hasSessions,
             runTimeoutSeconds: docker.backend.configuration.runTimeoutSeconds)
     }
 

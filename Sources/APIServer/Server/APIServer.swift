@@ -56,7 +56,13 @@ package struct APIServer: Service {
         logger.info("listening", metadata: ["socket": "\(socket.path)"])
         onListening()
         try await withGracefulShutdownHandler {
-            try await serve(server, connection)
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { try await serve(server, connection) }
+                group.addTask { await backend.execs.run(backend) }
+                // The second one ends with the first.
+                defer { group.cancelAll() }
+                try await group.next()
+            }
         } onGracefulShutdown: {
             quiescing.initiateShutdown(promise: nil)
         }
