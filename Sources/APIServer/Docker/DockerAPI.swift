@@ -66,6 +66,7 @@ struct DockerAPI: Sendable {
         case .container(let reference, let operation):
             return try await run(operation, of: reference, exchange, version)
         case .removeContainer(let reference): return try await remove(exchange, reference)
+        case .exec where backend.configuration.sessions == .off: throw backend.refusal(of: .exec)
         case .exec(let id, let operation): return try await run(operation, ofExec: id, exchange, version)
         case .networks: return .json(Predefined.networks)
         case .network(let name): return .json(try Predefined.network(name))
@@ -73,6 +74,12 @@ struct DockerAPI: Sendable {
         case .volume(let name): throw DockerError(.notFound, "get \(name): no such volume")
         case .plugins: return .json([])
         case .plugin(let name): throw DockerError(.notFound, "plugin \"\(name)\" not found")
+        case .notImplemented(let operation, _)
+        where backend.configuration.sessions == .off && operation.hasPrefix("network "):
+            throw DockerError.lacking(.networks)
+        case .notImplemented(let operation, _)
+        where backend.configuration.sessions == .off && operation.hasPrefix("volume "):
+            throw DockerError.lacking(.volumes)
         case .notImplemented(let operation, let hint): throw DockerError.notImplemented(operation, hint: hint)
         case .unknown: throw DockerError.pageNotFound
         }
