@@ -39,13 +39,16 @@ extension DockerAPI {
 
     /// `GET /containers/{id}/json`.
     func inspect(_ exchange: Exchange, _ reference: String) async throws -> Response {
+        .json(try await inspection(exchange, reference))
+    }
+
+    func inspection(_ exchange: Exchange, _ reference: String) async throws -> JSON {
         let record = try await find(reference)
         let digests = try await digests(of: [record])
         let execs = try await backend.store.execs(of: record.uid).filter { $0.result == nil }.map(\.id)
         let inspected = ContainerInspect.json(
             record, imageDigest: digests[record.spec.image.canonical], execs: execs)
-        return .json(
-            exchange.query.flag("size") ? inspected.merging(["SizeRw": 0, "SizeRootFs": 0]) : inspected)
+        return exchange.query.flag("size") ? inspected.merging(["SizeRw": 0, "SizeRootFs": 0]) : inspected
     }
 
     /// By canonical reference, each asked for once.
