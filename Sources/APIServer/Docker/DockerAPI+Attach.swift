@@ -28,6 +28,12 @@ extension DockerAPI {
             throw DockerError(.conflict, "another client is attached to the container's standard input")
         }
         let isUpgrade = exchange.request.headers[.upgrade] != nil
+        do {
+            try await backend.tell("attach", of: record)
+        } catch {
+            session.releaseInput()
+            throw error
+        }
         let connection: RawConnection
         do {
             connection = try await exchange.channel.hijack()

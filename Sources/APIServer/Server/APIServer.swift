@@ -22,14 +22,15 @@ package struct APIServer: Service {
     package init(
         configuration: APIServerConfiguration, store: any RecordStore, output: OutputStore, runInput: any RunInput,
         images: any ImageResolver, readiness: any ReadinessCheck, leaks: any LeakControl,
-        explainer: (any Explainer)? = nil, previewer: (any Previewer)? = nil, metrics: (any MetricsSource)? = nil,
+        registryLogin: (any RegistryLogin)? = nil, explainer: (any Explainer)? = nil, previewer: (any Previewer)? = nil,
+        metrics: (any MetricsSource)? = nil,
         clock: @escaping @Sendable () -> Instant, logger: Logger, onListening: @escaping @Sendable () -> Void = {}
     ) {
         self.onListening = onListening
         backend = Backend(
             configuration: configuration, store: store, output: output, input: runInput, images: images,
             readiness: readiness, leaks: leaks, explainer: explainer, previewer: previewer, metrics: metrics,
-            clock: clock, logger: logger)
+            registryLogin: registryLogin, clock: clock, logger: logger)
     }
 
     /// Serves until graceful shutdown or cancellation. A graceful shutdown ends requests that wait for containers; the others are answered.

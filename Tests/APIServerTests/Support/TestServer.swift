@@ -24,6 +24,7 @@ struct TestServer: Sendable {
 
     static func with(
         limits: APIServerConfiguration.Limits = .init(), images: any ImageResolver = FakeRegistry(),
+        login: (any RegistryLogin)? = nil,
         _ body: @Sendable (TestServer) async throws -> Void
     ) async throws {
         let directory = try TestDirectory()
@@ -42,7 +43,8 @@ struct TestServer: Sendable {
         let (whenListening, listening) = AsyncStream.makeStream(of: Never.self)
         let server = APIServer(
             configuration: configuration, store: store, output: output, runInput: controller, images: images,
-            readiness: readiness, leaks: leaks, previewer: previewer, clock: { Instant.now }, logger: logger,
+            readiness: readiness, leaks: leaks, registryLogin: login, previewer: previewer, clock: { Instant.now },
+            logger: logger,
             onListening: { listening.finish() })
         let services = ServiceGroup(services: [server], logger: logger)
         let (stopped, stopping) = AsyncStream.makeStream(of: Never.self)
