@@ -12,10 +12,15 @@ extension DockerAPI {
         let name = try asked.map { text throws(DockerError) in try ContainerName.parse(text) }
         let body = try JSON.parse(
             try await exchange.body(upTo: exchange.limits.createBytes), depth: exchange.limits.jsonDepth)
-        let request = try CreateRequest(body: body)
+        var request = try CreateRequest(body: body)
         if backend.configuration.sessions == .off { try AttachedStreams.refuse(body) }
-        guard try await backend.store.image(request.image.canonical) != nil else {
-            throw DockerError(.notFound, "No such image: \(request.image.familiar)")
+        // A name that `docker tag` gave stands for one in a registry, and so does an id.
+        let match = try await catalog().find(request.image.text)
+        if let name = match.name ?? match.entry.names.first,
+            name.canonical != request.image.canonical || name.source != nil,
+            let source = ImageReference(codedText: name.source ?? name.canonical)
+        {
+            request.pull(source)
         }
         let uid = try await commit(request, name: name)
         return .json(["Id": .string(uid.text), "Warnings": .strings(request.warnings)], status: .created)

@@ -51,27 +51,16 @@ struct DockerAPI: Sendable {
             path = path.dropFirst()
         }
         let route = DockerRoute.resolve(method: exchange.method.rawValue, segments: Array(path))
-        if case .unknown = route { throw DockerError.pageNotFound }
+        if route == .unknown || route == .system(.unknown) { throw DockerError.pageNotFound }
         try version.checkSupported()
         switch route {
-        case .ping: return ping(exchange)
-        case .version: return versionReport()
-        case .info: return try await info()
-        case .pull: return try await pull(exchange)
-        case .images: return try await listImages()
-        case .image(let name): return try await inspectImage(name)
+        case .system(let route): return try await respond(to: route, exchange, version)
         case .createContainer: return try await create(exchange)
         case .containers: return try await list(exchange)
         case .container(let reference, let operation):
             return try await run(operation, of: reference, exchange, version)
         case .removeContainer(let reference): return try await remove(exchange, reference)
         case .exec(let id, let operation): return try await run(operation, ofExec: id, exchange, version)
-        case .networks: return .json(Predefined.networks)
-        case .network(let name): return .json(try Predefined.network(name))
-        case .volumes: return .json(Predefined.volumes)
-        case .volume(let name): throw DockerError(.notFound, "get \(name): no such volume")
-        case .plugins: return .json([])
-        case .plugin(let name): throw DockerError(.notFound, "plugin \"\(name)\" not found")
         case .notImplemented(let operation, let hint): throw DockerError.notImplemented(operation, hint: hint)
         case .unknown: throw DockerError.pageNotFound
         }

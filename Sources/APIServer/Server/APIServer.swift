@@ -22,15 +22,15 @@ package struct APIServer: Service {
     package init(
         configuration: APIServerConfiguration, store: any RecordStore, output: OutputStore, runInput: any RunInput,
         images: any ImageResolver, readiness: any ReadinessCheck, leaks: any LeakControl,
-        sessions: any ContainerSessions = NoSessions(), explainer: (any Explainer)? = nil,
-        previewer: (any Previewer)? = nil, metrics: (any MetricsSource)? = nil,
+        sessions: any ContainerSessions = NoSessions(), registryLogin: (any RegistryLogin)? = nil,
+        explainer: (any Explainer)? = nil, previewer: (any Previewer)? = nil, metrics: (any MetricsSource)? = nil,
         clock: @escaping @Sendable () -> Instant, logger: Logger, onListening: @escaping @Sendable () -> Void = {}
     ) {
         self.onListening = onListening
         backend = Backend(
             configuration: configuration, store: store, output: output, input: runInput, images: images,
             readiness: readiness, leaks: leaks, sessions: sessions, explainer: explainer, previewer: previewer,
-            metrics: metrics, clock: clock, logger: logger)
+            metrics: metrics, registryLogin: registryLogin, clock: clock, logger: logger)
     }
 
     /// Serves until graceful shutdown or cancellation. A graceful shutdown ends requests that wait for containers; the others are answered.

@@ -6,6 +6,8 @@ package struct APIServerConfiguration: Sendable {
         package var headerCount = 128
         /// Body of `containers/create`. The largest that clients send hold certificates in the environment, some 100 KiB.
         package var createBytes = 4 << 20
+        /// Body of `auth`: names, and tokens of some KiB.
+        package var credentialBytes = 64 << 10
         /// Nesting of a JSON body. Docker's own bodies have 6 levels; deep ones would exhaust the parser's stack.
         package var jsonDepth = 64
         /// A connection without a request, or in the middle of one, is closed after so long. A request that is being answered has no limit:

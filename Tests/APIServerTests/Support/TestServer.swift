@@ -25,18 +25,21 @@ struct TestServer: Sendable {
     static func with(
         limits: APIServerConfiguration.Limits = .init(), images: any ImageResolver = FakeRegistry(),
         sessions: any ContainerSessions = NoSessions(), policy: APIServerConfiguration.SessionPolicy = .asProvided,
+        login: (any RegistryLogin)? = nil,
         _ body: @Sendable (TestServer) async throws -> Void
     ) async throws {
         let directory = try TestDirectory()
         defer { directory.remove() }
-        try await with(directory, limits: limits, images: images, sessions: sessions, policy: policy, body)
+        try await with(
+            directory, limits: limits, images: images, sessions: sessions, policy: policy, login: login, body)
     }
 
     /// On what an earlier server has left in the directory.
     static func with(
         _ directory: TestDirectory, limits: APIServerConfiguration.Limits = .init(),
         images: any ImageResolver = FakeRegistry(), sessions: any ContainerSessions = NoSessions(),
-        policy: APIServerConfiguration.SessionPolicy = .asProvided, _ body: @Sendable (TestServer) async throws -> Void
+        policy: APIServerConfiguration.SessionPolicy = .asProvided, login: (any RegistryLogin)? = nil,
+        _ body: @Sendable (TestServer) async throws -> Void
     ) async throws {
         var generator = SystemRandomNumberGenerator()
         let store = try SQLiteStore(path: directory.path + "/state.sqlite", generator: &generator)
@@ -53,7 +56,8 @@ struct TestServer: Sendable {
         let (whenListening, listening) = AsyncStream.makeStream(of: Never.self)
         let server = APIServer(
             configuration: configuration, store: store, output: output, runInput: controller, images: images,
-            readiness: readiness, leaks: leaks, sessions: sessions, previewer: previewer, clock: { Instant.now },
+            readiness: readiness, leaks: leaks, sessions: sessions, registryLogin: login, previewer: previewer,
+            clock: { Instant.now },
             logger: logger,
             onListening: { listening.finish() })
         let services = ServiceGroup(services: [server], logger: logger)
