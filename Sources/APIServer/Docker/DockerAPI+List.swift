@@ -44,12 +44,15 @@ extension DockerAPI {
 
     /// `GET /containers/{id}/json`.
     func inspect(_ exchange: Exchange, _ reference: String) async throws -> Response {
+        .json(try await inspection(exchange, reference))
+    }
+
+    func inspection(_ exchange: Exchange, _ reference: String) async throws -> JSON {
         let record = try await find(reference)
         let execs = try await backend.store.execs(of: record.uid).filter { $0.result == nil }.map(\.id)
         let inspected = ContainerInspect.json(
             record, imageDigest: try await catalog().id(of: record.spec.image), execs: execs)
-        return .json(
-            exchange.query.flag("size") ? inspected.merging(["SizeRw": 0, "SizeRootFs": 0]) : inspected)
+        return exchange.query.flag("size") ? inspected.merging(["SizeRw": 0, "SizeRootFs": 0]) : inspected
     }
 
     /// `POST /containers/{id}/rename`.

@@ -43,7 +43,8 @@ struct DockerAPI: Sendable {
         ]
     }
 
-    private func route(_ exchange: Exchange, _ segments: [String]) async throws -> Response {
+    /// Throws what ``respond(to:segments:)`` makes a reply of.
+    func route(_ exchange: Exchange, _ segments: [String]) async throws -> Response {
         var version = DockerVersion.newest
         var path = segments[...]
         if let asked = path.first.flatMap({ DockerVersion(segment: $0) }) {
@@ -116,7 +117,9 @@ struct DockerAPI: Sendable {
     /// The record that a client means. Throws 404, or 400 when the id's prefix is not unique.
     func find(_ reference: String) async throws -> FunctionApp {
         switch try await backend.store.find(reference: reference) {
-        case .found(let record): return record
+        case .found(let record):
+            RequestFacts.note(record.uid)
+            return record
         case .none: throw DockerError.noSuchContainer(reference)
         case .ambiguous: throw DockerError.badParameter("multiple IDs found with provided prefix: \(reference)")
         }

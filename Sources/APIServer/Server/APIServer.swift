@@ -16,6 +16,7 @@ import ServiceLifecycle
 /// client sends another one.
 package struct APIServer: Service {
     private let backend: Backend
+    private let figures: RequestFigures
     private let onListening: @Sendable () -> Void
 
     /// `onListening` is called once, when clients can connect.
@@ -27,6 +28,7 @@ package struct APIServer: Service {
         clock: @escaping @Sendable () -> Instant, logger: Logger, onListening: @escaping @Sendable () -> Void = {}
     ) {
         self.onListening = onListening
+        figures = RequestFigures(startedAt: clock())
         backend = Backend(
             configuration: configuration, store: store, output: output, input: runInput, images: images,
             readiness: readiness, leaks: leaks, sessions: sessions, explainer: explainer, previewer: previewer,
@@ -98,23 +100,28 @@ package struct APIServer: Service {
     private var responder: HTTPChannelHandler.Responder {
         let docker = DockerAPI(backend: backend)
         let records = RecordsAPI(backend: backend)
+        let inside = InternalAPI(docker: docker, figures: figures)
         let limits = backend.configuration.limits
         let logger = backend.logger
+        let backend = backend
         return { request, writer, channel in
             let exchange = Exchange(
                 request: request, target: RequestTarget(request.head.path ?? "/"), channel: channel, limits: limits,
                 logger: logger)
             let segments = exchange.target.segments
-            let response =
-                RecordsAPI.serves(segments)
-                ? await records.respond(to: exchange) : await docker.respond(to: exchange, segments: segments)
-            logger.debug(
-                "request",
-                metadata: [
-                    "method": "\(request.method)", "path": "\(segments.joined(separator: "/"))",
-                    "status": "\(response.status.code)",
-                ])
-            try await writer.write(response: response.head, body: response.body)
+            let facts = RequestFacts(backend)
+            let response = await RequestFacts.$current.withValue(facts) { () async -> Response in
+                if RecordsAPI.serves(segments) { return await records.respond(to: exchange) }
+                if InternalAPI.serves(segments) { return await inside.respond(to: exchange) }
+                return await docker.respond(to: exchange, segments: segments)
+            }
+            do {
+                try await writer.write(response: response.head, body: response.body)
+            } catch {
+                await facts.log(request.method, segments, status: response.status)
+                throw error
+            }
+            await facts.log(request.method, segments, status: response.status)
         }
     }
 }

@@ -32,6 +32,12 @@ package struct APIServerConfiguration: Sendable {
     /// Of this software.
     package var version: String
     package var limits = Limits()
+    /// What runs of containers are limited to; 0 = nothing. Manifests say it themselves.
+    package var runTimeoutSeconds = 600
+    /// For callers of the internal API.
+    package var provider = ProviderFacts()
+    /// Sessions are dialled by the agents, and not by the daemon.
+    package var agentsDialBack = false
     package var sessions = SessionPolicy.asProvided
 
     package enum SessionPolicy: Hashable, Sendable {
