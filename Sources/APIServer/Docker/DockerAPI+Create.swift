@@ -33,6 +33,7 @@ extension DockerAPI {
             let record = request.record(name: tried, uid: uid, at: backend.clock())
             do throws(StoreError) {
                 try await backend.store.commit(Transaction(origin: .user, [.create(record)]))
+                RequestLog.note(uid)
                 return uid
             } catch {
                 if case .nameTaken = error.code, name == nil { continue }

@@ -86,7 +86,7 @@ struct DockerAPI: Sendable {
         }
     }
 
-    private static func refusal(_ error: DockerError) -> Response {
+    static func refusal(_ error: DockerError) -> Response {
         // 304 has no body, and clients take it for a success.
         if error.status == .notModified { return Response(status: .notModified) }
         return .json(["message": .string(error.message)], status: error.status)
@@ -95,7 +95,9 @@ struct DockerAPI: Sendable {
     /// The record that a client means. Throws 404, or 400 when the id's prefix is not unique.
     func find(_ reference: String) async throws -> FunctionApp {
         switch try await backend.store.find(reference: reference) {
-        case .found(let record): return record
+        case .found(let record):
+            RequestLog.note(record.uid)
+            return record
         case .none: throw DockerError.noSuchContainer(reference)
         case .ambiguous: throw DockerError.badParameter("multiple IDs found with provided prefix: \(reference)")
         }

@@ -21,4 +21,7 @@ package enum LogKey: String, Sendable, CaseIterable {
     case path
     case status
     case socket
+    /// Of a request to the daemon: the client's own, or one that was made for it.
+    case requestID = "request_id"
+    case durationMilliseconds = "duration_ms"
 }
