@@ -33,7 +33,7 @@ package struct Daemon: Sendable {
         }
         let output = try OutputStore(directory: FilePath(directory.outputsPath))
         let core = DaemonCore(
-            store: store, output: output, socketPath: configuration.socketPath,
+            store: store, output: output, api: try configuration.api,
             boot: UInt64.random(in: 0 ... .max, using: &generator), traces: configuration.traceFile, logger: logger)
         switch configuration.azure {
         case .azure(let settings):
@@ -111,7 +111,8 @@ struct CoreService: Service {
 struct DaemonCore: Sendable {
     let store: SQLiteStore
     let output: OutputStore
-    let socketPath: String
+    /// Where clients are served.
+    let api: APIServerConfiguration
     /// Names this life of the daemon in the sites' writer tag, and seeds its jitter.
     let boot: UInt64
     /// The file for spans; `nil` = none are made.
@@ -183,8 +184,8 @@ struct DaemonCore: Sendable {
             budgets: budgets, sweeper: sweeper, clock: clock, logger: logger, observer: observability.observer)
         try await controller.begin()
         let api = APIServer(
-            configuration: APIServerConfiguration(socketPath: socketPath, version: sklsVersion), store: store,
-            output: output, runInput: AgentRunInput(store: store, agents: agents, directory: directory),
+            configuration: api, store: store, output: output,
+            runInput: AgentRunInput(store: store, agents: agents, directory: directory),
             images: try RegistryImageResolver(settings: settings, transport: connection.transport),
             readiness: ControllerReadiness(controller: controller),
             leaks: LeakAdapter(
@@ -221,6 +222,17 @@ struct DaemonCore: Sendable {
         configuration.connectionPool.retryConnectionEstablishment = false
         configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 4096
         return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+    }
+}
+
+extension DaemonConfiguration {
+    fileprivate var api: APIServerConfiguration {
+        get throws(ConfigurationFaults) {
+            var api = APIServerConfiguration(socketPath: socketPath, version: sklsVersion)
+            api.socketGroup = access.socketGroup
+            api.tcp = try access.listeners
+            return api
+        }
     }
 }
 
