@@ -190,6 +190,7 @@ struct DaemonCore: Sendable {
             readiness: ControllerReadiness(controller: controller),
             leaks: LeakAdapter(
                 desk: RepairDesk(sweeper: sweeper, output: output) { controller.freezeChanged(nil) }),
+            registryLogin: try ConfiguredRegistryLogin(settings: settings, transport: connection.transport),
             explainer: ControllerExplainer(
                 store: store, controller: controller, journal: observability.journal, budgets: budgets),
             previewer: ControllerPreviewer(controller: controller, designer: designer),
