@@ -29,13 +29,14 @@ extension DockerAPI {
     private func commit(_ request: CreateRequest, name: RecordName?) async throws -> UID {
         var generator = SystemRandomNumberGenerator()
         let uid = UID(using: &generator)
-        RequestFacts.note(uid)
+        RequestLog.note(uid)
         for attempt in 0..<Backend.conflictRetries {
             guard let tried = name ?? ContainerName.random(attempt: attempt, using: &generator) else { break }
             var record = request.record(name: tried, uid: uid, at: backend.clock())
             record.spec.run.timeoutSeconds = backend.configuration.runTimeoutSeconds
             do throws(StoreError) {
                 try await backend.store.commit(Transaction(origin: .user, [.create(record)]))
+                RequestLog.note(uid)
                 return uid
             } catch {
                 if case .nameTaken = error.code, name == nil { continue }

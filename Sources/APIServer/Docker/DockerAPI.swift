@@ -118,7 +118,7 @@ struct DockerAPI: Sendable {
     func find(_ reference: String) async throws -> FunctionApp {
         switch try await backend.store.find(reference: reference) {
         case .found(let record):
-            RequestFacts.note(record.uid)
+            RequestLog.note(record.uid)
             return record
         case .none: throw DockerError.noSuchContainer(reference)
         case .ambiguous: throw DockerError.badParameter("multiple IDs found with provided prefix: \(reference)")

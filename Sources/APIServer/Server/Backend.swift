@@ -71,6 +71,7 @@ struct Backend: Sendable {
     func update<Result>(
         _ uid: UID, change: (FunctionApp) throws -> (operations: [Transaction.Operation], result: Result)
     ) async throws -> (result: Result, revision: Revision) {
+        RequestLog.note(uid)
         for _ in 0..<Backend.conflictRetries {
             guard let record = try await store.load(uid)?.record else { throw StoreError(.notFound(uid)) }
             let (operations, result) = try change(record)
