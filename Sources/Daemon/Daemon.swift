@@ -33,9 +33,8 @@ package struct Daemon: Sendable {
         }
         let output = try OutputStore(directory: FilePath(directory.outputsPath))
         let core = DaemonCore(
-            store: store, output: output, socketPath: configuration.socketPath,
-            boot: UInt64.random(in: 0 ... .max, using: &generator), traces: configuration.traceFile,
-            keepsStrictContract: configuration.keepsStrictContract, logger: logger)
+            store: store, output: output, api: try configuration.api,
+            boot: UInt64.random(in: 0 ... .max, using: &generator), traces: configuration.traceFile, logger: logger)
         switch configuration.azure {
         case .azure(let settings):
             try await serve([CoreService(core: core, settings: { settings }, logger: logger)])
@@ -112,12 +111,12 @@ struct CoreService: Service {
 struct DaemonCore: Sendable {
     let store: SQLiteStore
     let output: OutputStore
-    let socketPath: String
+    /// Where clients are served.
+    let api: APIServerConfiguration
     /// Names this life of the daemon in the sites' writer tag, and seeds its jitter.
     let boot: UInt64
     /// The file for spans; `nil` = none are made.
     var traces: String?
-    var keepsStrictContract = false
     let logger: Logger
 
     static let clock: @Sendable () -> Instant = {
@@ -186,13 +185,14 @@ struct DaemonCore: Sendable {
             output: output, designer: designer, seed: boot, rates: CallRates(connection.client.rates),
             budgets: budgets, sweeper: sweeper, clock: clock, logger: logger, observer: observability.observer)
         try await controller.begin()
-        let api = APIServer(
-            configuration: apiConfiguration(settings), store: store,
-            output: output, runInput: AgentRunInput(store: store, agents: agents, directory: directory),
+        let server = APIServer(
+            configuration: apiConfiguration(settings), store: store, output: output,
+            runInput: AgentRunInput(store: store, agents: agents, directory: directory),
             images: try RegistryImageResolver(settings: settings, transport: connection.transport),
             readiness: ControllerReadiness(controller: controller),
             leaks: LeakAdapter(
                 desk: RepairDesk(sweeper: sweeper, output: output) { controller.freezeChanged(nil) }),
+            registryLogin: try ConfiguredRegistryLogin(settings: settings, transport: connection.transport),
             explainer: ControllerExplainer(
                 store: store, controller: controller, journal: observability.journal, budgets: budgets),
             previewer: ControllerPreviewer(controller: controller, designer: designer),
@@ -203,7 +203,7 @@ struct DaemonCore: Sendable {
         try await observability.whileRunning {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { try await controller.run() }
-                group.addTask { try await api.run() }
+                group.addTask { try await server.run() }
                 try await group.next()
                 // On a graceful shutdown each ends by itself; else the end of one is the end of the other.
                 if !Task.isShuttingDownGracefully { group.cancelAll() }
@@ -213,10 +213,9 @@ struct DaemonCore: Sendable {
     }
 
     private func apiConfiguration(_ settings: AzureSettings) -> APIServerConfiguration {
-        var configuration = APIServerConfiguration(socketPath: socketPath, version: sklsVersion)
+        var configuration = api
         configuration.runTimeoutSeconds = settings.runTimeoutSeconds
         configuration.provider = settings.provider
-        if keepsStrictContract { configuration.sessions = .off }
         return configuration
     }
 
@@ -233,6 +232,18 @@ struct DaemonCore: Sendable {
         configuration.connectionPool.retryConnectionEstablishment = false
         configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 4096
         return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+    }
+}
+
+extension DaemonConfiguration {
+    fileprivate var api: APIServerConfiguration {
+        get throws(ConfigurationFaults) {
+            var api = APIServerConfiguration(socketPath: socketPath, version: sklsVersion)
+            api.socketGroup = access.socketGroup
+            api.tcp = try access.listeners
+            if keepsStrictContract { api.sessions = .off }
+            return api
+        }
     }
 }
 

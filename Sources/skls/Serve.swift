@@ -8,7 +8,8 @@ struct Serve: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Run the daemon.",
         discussion: """
-            Serves Docker's API and the records API on a unix socket, and keeps Azure as the records say.
+            Serves Docker's API and the records API on a unix socket, and keeps Azure as the records say. With --tcp it is served \
+            on TCP, too; docs/api-access.md says what that takes.
 
             Without --simulator the daemon reads AZURE_SUBSCRIPTION_ID, SKLS_RESOURCE_GROUP, SKLS_LOCATION and SKLS_PLAN \
             from the environment, and finds its credential as Azure's SDKs do: a secret or certificate in AZURE_*, a \
@@ -38,6 +39,7 @@ struct Serve: AsyncParsableCommand {
     var frozen = false
 
     @OptionGroup var hostOptions: HostOptions
+    @OptionGroup var accessOptions: AccessOptions
     @OptionGroup var simulatorOptions: SimulatorOptions
     @OptionGroup var logOptions: LogOptions
 
@@ -64,6 +66,7 @@ struct Serve: AsyncParsableCommand {
         var configuration = DaemonConfiguration(
             stateDirectory: state, socketPath: socketPath, azure: azure, traceFile: traces)
         configuration.startsFrozen = frozen
+        configuration.access = accessOptions.settings
         try await Daemon(configuration: configuration, logger: logger).run()
     }
 }

@@ -36,6 +36,12 @@ extension DockerAPI {
         guard !session.feedsInput || backend.inputClaims.claim(record.uid) else {
             throw DockerError(.conflict, "another client is attached to the container's standard input")
         }
+        do {
+            try await backend.tell("attach", of: record)
+        } catch {
+            session.releaseInput()
+            throw error
+        }
         return try await leavingHTTP(
             exchange, framing: session.framing, version,
             body: { connection in

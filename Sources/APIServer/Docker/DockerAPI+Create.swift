@@ -12,10 +12,15 @@ extension DockerAPI {
         let name = try asked.map { text throws(DockerError) in try ContainerName.parse(text) }
         let body = try JSON.parse(
             try await exchange.body(upTo: exchange.limits.createBytes), depth: exchange.limits.jsonDepth)
-        let request = try CreateRequest(body: body)
+        var request = try CreateRequest(body: body)
         if backend.configuration.sessions == .off { try AttachedStreams.refuse(body) }
-        guard try await backend.store.image(request.image.canonical) != nil else {
-            throw DockerError(.notFound, "No such image: \(request.image.familiar)")
+        // A name that `docker tag` gave stands for one in a registry, and so does an id.
+        let match = try await catalog().find(request.image.text)
+        if let name = match.name ?? match.entry.names.first,
+            name.canonical != request.image.canonical || name.source != nil,
+            let source = ImageReference(codedText: name.source ?? name.canonical)
+        {
+            request.pull(source)
         }
         let uid = try await commit(request, name: name)
         return .json(["Id": .string(uid.text), "Warnings": .strings(request.warnings)], status: .created)
@@ -24,13 +29,14 @@ extension DockerAPI {
     private func commit(_ request: CreateRequest, name: RecordName?) async throws -> UID {
         var generator = SystemRandomNumberGenerator()
         let uid = UID(using: &generator)
-        RequestFacts.note(uid)
+        RequestLog.note(uid)
         for attempt in 0..<Backend.conflictRetries {
             guard let tried = name ?? ContainerName.random(attempt: attempt, using: &generator) else { break }
             var record = request.record(name: tried, uid: uid, at: backend.clock())
             record.spec.run.timeoutSeconds = backend.configuration.runTimeoutSeconds
             do throws(StoreError) {
                 try await backend.store.commit(Transaction(origin: .user, [.create(record)]))
+                RequestLog.note(uid)
                 return uid
             } catch {
                 if case .nameTaken = error.code, name == nil { continue }

@@ -52,15 +52,10 @@ struct DockerAPI: Sendable {
             path = path.dropFirst()
         }
         let route = DockerRoute.resolve(method: exchange.method.rawValue, segments: Array(path))
-        if case .unknown = route { throw DockerError.pageNotFound }
+        if route == .unknown || route == .system(.unknown) { throw DockerError.pageNotFound }
         try version.checkSupported()
         switch route {
-        case .ping: return ping(exchange)
-        case .version: return versionReport()
-        case .info: return try await info()
-        case .pull: return try await pull(exchange)
-        case .images: return try await listImages()
-        case .image(let name): return try await inspectImage(name)
+        case .system(let route): return try await respond(to: route, exchange, version)
         case .createContainer: return try await create(exchange)
         case .containers: return try await list(exchange)
         case .container(let reference, let operation):
@@ -68,18 +63,6 @@ struct DockerAPI: Sendable {
         case .removeContainer(let reference): return try await remove(exchange, reference)
         case .exec where backend.configuration.sessions == .off: throw backend.refusal(of: .exec)
         case .exec(let id, let operation): return try await run(operation, ofExec: id, exchange, version)
-        case .networks: return .json(Predefined.networks)
-        case .network(let name): return .json(try Predefined.network(name))
-        case .volumes: return .json(Predefined.volumes)
-        case .volume(let name): throw DockerError(.notFound, "get \(name): no such volume")
-        case .plugins: return .json([])
-        case .plugin(let name): throw DockerError(.notFound, "plugin \"\(name)\" not found")
-        case .notImplemented(let operation, _)
-        where backend.configuration.sessions == .off && operation.hasPrefix("network "):
-            throw DockerError.lacking(.networks)
-        case .notImplemented(let operation, _)
-        where backend.configuration.sessions == .off && operation.hasPrefix("volume "):
-            throw DockerError.lacking(.volumes)
         case .notImplemented(let operation, let hint): throw DockerError.notImplemented(operation, hint: hint)
         case .unknown: throw DockerError.pageNotFound
         }
@@ -136,7 +119,7 @@ struct DockerAPI: Sendable {
     func find(_ reference: String) async throws -> FunctionApp {
         switch try await backend.store.find(reference: reference) {
         case .found(let record):
-            RequestFacts.note(record.uid)
+            RequestLog.note(record.uid)
             return record
         case .none: throw DockerError.noSuchContainer(reference)
         case .ambiguous: throw DockerError.badParameter("multiple IDs found with provided prefix: \(reference)")

@@ -8,6 +8,8 @@ package struct DaemonConfiguration: Sendable {
     package var stateDirectory: String
     /// Path of the unix socket.
     package var socketPath: String
+    /// Who can connect, and where else.
+    package var access = AccessSettings()
     package var azure: AzureChoice
     /// Where spans are written as JSON lines; `nil` = none are made.
     package var traceFile: String?
