@@ -32,6 +32,11 @@ struct Backend: Sendable {
 
     var hasSessions: Bool { sessions.isOn && configuration.sessions != .off }
 
+    /// Why what needs sessions is refused; under the strict contract in the words that its callers look for.
+    func refusal(of feature: BackendCapabilities.Feature) -> DockerError {
+        configuration.sessions == .off ? .lacking(feature) : .sessionsOff(feature.rawValue)
+    }
+
     /// Waits until the record is as `answer` wants it: `answer` is given the record after each change (`nil` once it is gone) until it returns
     /// something. Nothing is lost between two looks, since the subscription is older than the first one.
     func wait<Answer>(for uid: UID, until answer: (FunctionApp?) async throws -> Answer?) async throws -> Answer {

@@ -51,6 +51,7 @@ package struct BackendSettings: Sendable {
             throw ConfigurationFaults(faults: layers.faults + loaded.located(faults), hints: hints)
         }
         daemon = DaemonConfiguration(stateDirectory: state, socketPath: address, azure: .azure(settings))
+        daemon.keepsStrictContract = true
         self.loaded = loaded
     }
 
