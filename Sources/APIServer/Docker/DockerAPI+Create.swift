@@ -29,7 +29,6 @@ extension DockerAPI {
     private func commit(_ request: CreateRequest, name: RecordName?) async throws -> UID {
         var generator = SystemRandomNumberGenerator()
         let uid = UID(using: &generator)
-        RequestLog.note(uid)
         for attempt in 0..<Backend.conflictRetries {
             guard let tried = name ?? ContainerName.random(attempt: attempt, using: &generator) else { break }
             var record = request.record(name: tried, uid: uid, at: backend.clock())
