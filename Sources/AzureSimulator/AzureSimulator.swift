@@ -111,7 +111,8 @@ package final class AzureSimulator: Service {
         let responder = SimulatorServer(
             simulation: simulation,
             proxy: SiteProxy(
-                simulation: simulation, runtime: runtime, watch: watch, responseLimit: configuration.responseLimit),
+                simulation: simulation, runtime: runtime, watch: watch, responseLimit: configuration.responseLimit,
+                idleLimit: configuration.idleLimit),
             kudu: KuduStream(simulation: simulation, watch: watch, beat: LogFollower.heartbeat), requests: requests,
             logger: logger)
         let context = try keys.authority.serverContext(
