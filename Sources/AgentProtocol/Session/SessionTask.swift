@@ -75,6 +75,19 @@ package struct TerminalSize: Hashable, Sendable {
     }
 }
 
+extension TerminalSize: CustomStringConvertible {
+    /// `ROWSxCOLUMNS`, as on the wire.
+    package var description: String { "\(rows)x\(columns)" }
+
+    /// Nil for anything but two numbers, in their shortest form, with an `x` between.
+    package init?(_ text: String) {
+        let parts = text.split(separator: "x", omittingEmptySubsequences: false)
+        guard parts.count == 2, let rows = UInt16(parts[0]), let columns = UInt16(parts[1]) else { return nil }
+        self.init(rows: rows, columns: columns)
+        guard description == text else { return nil }
+    }
+}
+
 /// How a task ended.
 package struct SessionResult: Equatable, Sendable {
     package enum Failure: String, Equatable, Sendable {

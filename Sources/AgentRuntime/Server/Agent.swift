@@ -112,6 +112,10 @@ final class Agent {
             waiting.send(.badRequest(error.description))
             return
         }
+        if request.terminal != nil {
+            waiting.send(.badRequest("tty is not supported"))
+            return
+        }
         let run = Run(request, token: token, spoolBytes: spoolBytes, eventLoop: eventLoop) { [weak self] in
             self?.runEnded()
         }
