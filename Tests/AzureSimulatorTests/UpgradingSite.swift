@@ -88,24 +88,45 @@ enum UpgradingSite {
 }
 
 /// A connection to the front end on which a test says and hears bytes.
-struct RawClient: Sendable {
-    let channel: NIOAsyncChannel<ByteBuffer, ByteBuffer>
-
+enum RawClient {
     /// Connects to the plain port, while `body` runs.
     static func run<Result: Sendable>(
         _ simulator: RunningSimulator,
         body: @Sendable (inout Reader, NIOAsyncChannelOutboundWriter<ByteBuffer>) async throws -> Result
     ) async throws -> Result {
-        let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+        let channel = try await bootstrap.connect(
+            host: "127.0.0.1", port: simulator.address.port, channelInitializer: initialize)
+        return try await run(channel, body: body)
+    }
+
+    /// Connects to a socket, while `body` runs.
+    static func run<Result: Sendable>(
+        socket path: String,
+        body: @Sendable (inout Reader, NIOAsyncChannelOutboundWriter<ByteBuffer>) async throws -> Result
+    ) async throws -> Result {
+        let channel = try await bootstrap.connect(unixDomainSocketPath: path, channelInitializer: initialize)
+        return try await run(channel, body: body)
+    }
+
+    private static var bootstrap: ClientBootstrap {
+        ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .channelOption(.allowRemoteHalfClosure, value: true)
-            .connect(host: "127.0.0.1", port: simulator.address.port) { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    try NIOAsyncChannel<ByteBuffer, ByteBuffer>(
-                        wrappingChannelSynchronously: channel,
-                        configuration: .init(isOutboundHalfClosureEnabled: true))
-                }
-            }
-        return try await channel.executeThenClose { inbound, outbound in
+    }
+
+    @Sendable private static func initialize(
+        _ channel: any Channel
+    ) -> EventLoopFuture<NIOAsyncChannel<ByteBuffer, ByteBuffer>> {
+        channel.eventLoop.makeCompletedFuture {
+            try NIOAsyncChannel<ByteBuffer, ByteBuffer>(
+                wrappingChannelSynchronously: channel, configuration: .init(isOutboundHalfClosureEnabled: true))
+        }
+    }
+
+    private static func run<Result: Sendable>(
+        _ channel: NIOAsyncChannel<ByteBuffer, ByteBuffer>,
+        body: @Sendable (inout Reader, NIOAsyncChannelOutboundWriter<ByteBuffer>) async throws -> Result
+    ) async throws -> Result {
+        try await channel.executeThenClose { inbound, outbound in
             var reader = Reader(iterator: inbound.makeAsyncIterator())
             return try await body(&reader, outbound)
         }
