@@ -82,6 +82,7 @@ let package = Package(
                 .product(name: "NIOCore", package: nio),
                 .product(name: "NIOHTTP1", package: nio),
                 .product(name: "NIOPosix", package: nio),
+                .product(name: "NIOWebSocket", package: nio),
             ], swiftSettings: house),
         .target(
             name: "AgentLink",

@@ -86,6 +86,9 @@ package struct AgentSessionMachine: Sendable {
     /// Whether ``output(_:_:_:)`` should be called now; else after `room`. Always, once nobody wants it.
     package func hasRoom(_ name: SessionTaskName) -> Bool { tasks[name]?.output.hasRoom ?? true }
 
+    /// Whether the task is still to be told of: not released, or a command that goes on.
+    package func knows(_ name: SessionTaskName) -> Bool { tasks[name] != nil }
+
     /// More output. Dropped if nobody wants it.
     package mutating func output(_ name: SessionTaskName, _ stream: SessionStream, _ bytes: [UInt8]) -> [Action] {
         tasks[name]?.write(stream, bytes) ?? []

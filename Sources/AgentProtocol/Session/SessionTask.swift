@@ -133,3 +133,9 @@ package enum PathFact {
     /// Where a symbolic link leads; missing for anything else.
     package static let target = "target"
 }
+
+/// Names of the facts about an exec.
+package enum ExecFact {
+    /// The process id within the container.
+    package static let pid = "pid"
+}
