@@ -451,7 +451,9 @@ extension Transaction.Operation {
         case .create(let record), .replace(let record, _): record.uid
         case .openIntent(let intent): intent.uid
         case .openAttempt(let attempt): attempt.uid
-        case .acknowledgeAttempt, .finishAttempt, .putImage, .keepSighting, .dropSighting, .setFreeze, .acceptWriter,
+        case .createExec(let exec): exec.uid
+        case .acknowledgeAttempt, .finishAttempt, .startExec, .finishExec, .putImage, .keepSighting, .dropSighting,
+            .setFreeze, .acceptWriter,
             .raiseRevision:
             nil
         }

@@ -13,6 +13,7 @@ extension DockerAPI {
         let body = try JSON.parse(
             try await exchange.body(upTo: exchange.limits.createBytes), depth: exchange.limits.jsonDepth)
         let request = try CreateRequest(body: body)
+        if backend.configuration.sessions == .off { try AttachedStreams.refuse(body) }
         guard try await backend.store.image(request.image.canonical) != nil else {
             throw DockerError(.notFound, "No such image: \(request.image.familiar)")
         }
@@ -46,6 +47,22 @@ enum Platform {
         let accepted: Set = ["linux", "linux/amd64", "linux/x86_64", "linux/x86-64", "amd64", "x86_64"]
         guard accepted.contains(text.lowercased()) else {
             throw .badParameter("platform \(text) is not available: Function Apps run linux/amd64 containers")
+        }
+    }
+}
+
+/// The contract without sessions.
+enum AttachedStreams {
+    private static let flags = ["AttachStdin", "AttachStdout", "AttachStderr"]
+
+    /// Throws when any stream is to be attached. Clients show the message of a refused create, and lose the one of a refused attach, which would leave a
+    /// container behind that `--rm` never removes.
+    static func refuse(_ body: JSON) throws(DockerError) {
+        for flag in flags {
+            guard try body.bool(flag) else { continue }
+            throw .notImplemented(
+                "attach (\(flag)) needs a session with the container's agent, and sessions are off: run the container detached (docker run -d) and read its output with docker logs"
+            )
         }
     }
 }

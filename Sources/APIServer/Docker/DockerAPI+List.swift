@@ -41,7 +41,11 @@ extension DockerAPI {
     func inspect(_ exchange: Exchange, _ reference: String) async throws -> Response {
         let record = try await find(reference)
         let digests = try await digests(of: [record])
-        return .json(ContainerInspect.json(record, imageDigest: digests[record.spec.image.canonical]))
+        let execs = try await backend.store.execs(of: record.uid).filter { $0.result == nil }.map(\.id)
+        let inspected = ContainerInspect.json(
+            record, imageDigest: digests[record.spec.image.canonical], execs: execs)
+        return .json(
+            exchange.query.flag("size") ? inspected.merging(["SizeRw": 0, "SizeRootFs": 0]) : inspected)
     }
 
     /// By canonical reference, each asked for once.
@@ -59,7 +63,19 @@ extension DockerAPI {
             throw DockerError.badParameter("Neither old nor new names may be empty")
         }
         let name = try ContainerName.parse(text)
-        try await backend.update(try await find(reference).uid) { record in
+        let uid = try await find(reference).uid
+        do {
+            try await rename(uid, name)
+        } catch let error as StoreError {
+            let refusal = DockerError(error, reference: reference)
+            guard case .nameTaken = error.code else { throw refusal }
+            throw DockerError(refusal.status, "Error when allocating new name: \(refusal.message)")
+        }
+        return Response(status: .noContent)
+    }
+
+    private func rename(_ uid: UID, _ name: RecordName) async throws {
+        try await backend.update(uid) { record in
             guard record.metadata.name != name else {
                 throw DockerError.badParameter("Renaming a container with the same name as its current name")
             }
@@ -67,6 +83,5 @@ extension DockerAPI {
             renamed.metadata.name = name
             return ([.replace(renamed, ifRevision: record.metadata.resourceVersion)], ())
         }
-        return Response(status: .noContent)
     }
 }

@@ -10,10 +10,10 @@ extension DockerAPI {
     func logs(_ exchange: Exchange, _ reference: String, _ version: DockerVersion) async throws -> Response {
         let query = try LogQuery(exchange.query)
         let record = try await find(reference)
-        let isNamed = version >= DockerVersion(major: 1, minor: 42)
-        let reply = LogReply(backend: backend, record: record, keys: record.outputKeys, query: query)
-        return reply.response(
-            exchange, contentType: isNamed ? StreamFrame.multiplexedType : StreamFrame.rawType)
+        let framing: StreamFraming = record.spec.tty ? .raw : .multiplexed
+        let reply = LogReply(
+            backend: backend, record: record, keys: record.outputKeys, query: query, framing: framing)
+        return reply.response(exchange, contentType: framing.contentType(version))
     }
 }
 
@@ -23,6 +23,7 @@ struct LogReply: Sendable {
     let record: FunctionApp
     let keys: [OutputKey]
     let query: LogQuery
+    let framing: StreamFraming
 
     func response(_ exchange: Exchange, contentType: String) -> Response {
         Response(
@@ -32,7 +33,7 @@ struct LogReply: Sendable {
                     try await exchange.untilHangUp { try await write(to: exchange) }
                 } catch let error as AgentError {
                     // The head is out: Docker's way to say that the rest is missing.
-                    try await exchange.write(StreamFrame.encode(.systemError, "Error grabbing logs: \(error)"))
+                    try await exchange.write(framing.encode(.systemError, "Error grabbing logs: \(error)"))
                 }
                 try await writer.finish(nil)
             })
@@ -49,12 +50,12 @@ struct LogReply: Sendable {
         }
         let filter = LineFilter(query, skip: skip)
         let sink: Backend.OutputSink = { chunk in
-            for line in filter.lines(chunk) { try await exchange.write(query.frame(line)) }
+            for line in filter.lines(chunk) { try await exchange.write(query.encode(line, framing)) }
         }
         let openRun = query.follows && record.hasOpenRun ? record.attachableRun : nil
         for key in keys where key.run != openRun { try await backend.readOutput(key, to: sink) }
         if let openRun { try await backend.followOutput(record.uid, run: openRun, to: sink) }
-        for line in filter.finish() { try await exchange.write(query.frame(line)) }
+        for line in filter.finish() { try await exchange.write(query.encode(line, framing)) }
     }
 }
 

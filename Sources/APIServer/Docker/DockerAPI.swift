@@ -65,6 +65,7 @@ struct DockerAPI: Sendable {
         case .container(let reference, let operation):
             return try await run(operation, of: reference, exchange, version)
         case .removeContainer(let reference): return try await remove(exchange, reference)
+        case .exec(let id, let operation): return try await run(operation, ofExec: id, exchange, version)
         case .networks: return .json(Predefined.networks)
         case .network(let name): return .json(try Predefined.network(name))
         case .volumes: return .json(Predefined.volumes)
@@ -91,13 +92,33 @@ struct DockerAPI: Sendable {
             case .attach: try await attach(exchange, reference, version)
             case .logs: try await logs(exchange, reference, version)
             case .rename: try await rename(exchange, reference)
+            case .exec: try await createExec(exchange, reference, version)
+            case .resize: try await resize(exchange, reference)
+            case .update: try await update(exchange, reference)
+            case .top: try await top(exchange, reference)
+            case .stats: try await stats(exchange, reference, version)
+            case .changes: try await changes(exchange, reference)
+            case .export: try await export(exchange, reference)
+            case .statArchive: try await statArchive(exchange, reference)
+            case .readArchive: try await readArchive(exchange, reference)
+            case .writeArchive: try await writeArchive(exchange, reference)
             }
         } catch let error as StoreError {
             throw DockerError(error, reference: reference)
         }
     }
 
-    private static func refusal(_ error: DockerError) -> Response {
+    private func run(
+        _ operation: DockerRoute.ExecOperation, ofExec id: String, _ exchange: Exchange, _ version: DockerVersion
+    ) async throws -> Response {
+        switch operation {
+        case .json: try await inspectExec(id)
+        case .start: try await startExec(exchange, id, version)
+        case .resize: try await resizeExec(exchange, id)
+        }
+    }
+
+    static func refusal(_ error: DockerError) -> Response {
         // 304 has no body, and clients take it for a success.
         if error.status == .notModified { return Response(status: .notModified) }
         return .json(["message": .string(error.message)], status: error.status)

@@ -103,7 +103,7 @@ struct RecordsAPI: Sendable {
             keys = keys.filter { $0.run == run }
             query.follows = query.follows && record.attachableRun == run
         }
-        return LogReply(backend: backend, record: record, keys: keys, query: query)
+        return LogReply(backend: backend, record: record, keys: keys, query: query, framing: .multiplexed)
             .response(exchange, contentType: StreamFrame.multiplexedType)
     }
 

@@ -22,14 +22,15 @@ package struct APIServer: Service {
     package init(
         configuration: APIServerConfiguration, store: any RecordStore, output: OutputStore, runInput: any RunInput,
         images: any ImageResolver, readiness: any ReadinessCheck, leaks: any LeakControl,
-        explainer: (any Explainer)? = nil, previewer: (any Previewer)? = nil, metrics: (any MetricsSource)? = nil,
+        sessions: any ContainerSessions = NoSessions(), explainer: (any Explainer)? = nil,
+        previewer: (any Previewer)? = nil, metrics: (any MetricsSource)? = nil,
         clock: @escaping @Sendable () -> Instant, logger: Logger, onListening: @escaping @Sendable () -> Void = {}
     ) {
         self.onListening = onListening
         backend = Backend(
             configuration: configuration, store: store, output: output, input: runInput, images: images,
-            readiness: readiness, leaks: leaks, explainer: explainer, previewer: previewer, metrics: metrics,
-            clock: clock, logger: logger)
+            readiness: readiness, leaks: leaks, sessions: sessions, explainer: explainer, previewer: previewer,
+            metrics: metrics, clock: clock, logger: logger)
     }
 
     /// Serves until graceful shutdown or cancellation. A graceful shutdown ends requests that wait for containers; the others are answered.
@@ -53,7 +54,13 @@ package struct APIServer: Service {
         logger.info("listening", metadata: ["socket": "\(socket.path)"])
         onListening()
         try await withGracefulShutdownHandler {
-            try await serve(server, connection)
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { try await serve(server, connection) }
+                group.addTask { await backend.execs.run(backend) }
+                // The second one ends with the first.
+                defer { group.cancelAll() }
+                try await group.next()
+            }
         } onGracefulShutdown: {
             quiescing.initiateShutdown(promise: nil)
         }

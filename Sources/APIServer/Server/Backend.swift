@@ -12,18 +12,22 @@ struct Backend: Sendable {
     let images: any ImageResolver
     let readiness: any ReadinessCheck
     let leaks: any LeakControl
+    let sessions: any ContainerSessions
     let explainer: (any Explainer)?
     /// `nil`: there is no controller that could be asked.
     let previewer: (any Previewer)?
     let metrics: (any MetricsSource)?
     let clock: @Sendable () -> Instant
     let inputClaims = InputClaims()
+    let execs = ExecSessions()
     let inventoryGate = InventoryGate()
     let logger: Logger
 
     /// How often a read-change-write is tried again when others write the same record in between. Each lost round means that another writer got
     /// through, so this many in a row is no accident.
     static let conflictRetries = 16
+
+    var hasSessions: Bool { sessions.isOn && configuration.sessions != .off }
 
     /// Waits until the record is as `answer` wants it: `answer` is given the record after each change (`nil` once it is gone) until it returns
     /// something. Nothing is lost between two looks, since the subscription is older than the first one.

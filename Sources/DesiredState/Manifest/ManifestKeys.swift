@@ -23,8 +23,8 @@ package enum ManifestKeys {
             ignored: ["uid", "generation", "creationTimestamp", "deletionTimestamp", "finalizers"]),
         "spec": Mapping(
             [
-                "image", "command", "args", "env", "workingDir", "user", "stdin", "invocations", "run", "hosting",
-                "azure", "suspend", "drift", "replacement", "deletionPolicy", "adoption", "stop",
+                "image", "command", "args", "env", "workingDir", "user", "stdin", "tty", "invocations", "run",
+                "hosting", "azure", "suspend", "drift", "replacement", "deletionPolicy", "adoption", "stop",
             ], required: ["image"]),
         "spec.env[]": Mapping(["name", "value"], required: ["name", "value"]),
         "spec.run": Mapping(["timeoutSeconds", "ttlSecondsAfterFinished", "delivery", "attemptLimit"]),

@@ -24,10 +24,20 @@ struct TestServer: Sendable {
 
     static func with(
         limits: APIServerConfiguration.Limits = .init(), images: any ImageResolver = FakeRegistry(),
+        sessions: any ContainerSessions = NoSessions(), policy: APIServerConfiguration.SessionPolicy = .asProvided,
         _ body: @Sendable (TestServer) async throws -> Void
     ) async throws {
         let directory = try TestDirectory()
         defer { directory.remove() }
+        try await with(directory, limits: limits, images: images, sessions: sessions, policy: policy, body)
+    }
+
+    /// On what an earlier server has left in the directory.
+    static func with(
+        _ directory: TestDirectory, limits: APIServerConfiguration.Limits = .init(),
+        images: any ImageResolver = FakeRegistry(), sessions: any ContainerSessions = NoSessions(),
+        policy: APIServerConfiguration.SessionPolicy = .asProvided, _ body: @Sendable (TestServer) async throws -> Void
+    ) async throws {
         var generator = SystemRandomNumberGenerator()
         let store = try SQLiteStore(path: directory.path + "/state.sqlite", generator: &generator)
         let output = try OutputStore(directory: FilePath(directory.path + "/outputs"))
@@ -37,12 +47,14 @@ struct TestServer: Sendable {
         let previewer = FakePreviewer()
         var configuration = APIServerConfiguration(socketPath: directory.path + "/s", version: "0.1.0")
         configuration.limits = limits
+        configuration.sessions = policy
         var logger = Logger(label: "test")
         logger.logLevel = .error
         let (whenListening, listening) = AsyncStream.makeStream(of: Never.self)
         let server = APIServer(
             configuration: configuration, store: store, output: output, runInput: controller, images: images,
-            readiness: readiness, leaks: leaks, previewer: previewer, clock: { Instant.now }, logger: logger,
+            readiness: readiness, leaks: leaks, sessions: sessions, previewer: previewer, clock: { Instant.now },
+            logger: logger,
             onListening: { listening.finish() })
         let services = ServiceGroup(services: [server], logger: logger)
         let (stopped, stopping) = AsyncStream.makeStream(of: Never.self)
