@@ -185,6 +185,7 @@ let package = Package(
                 .product(name: "NIOConcurrencyHelpers", package: nio),
                 .product(name: "NIOCore", package: nio),
                 .product(name: "NIOPosix", package: nio),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "SystemPackage", package: "swift-system"),
                 .product(name: "Tracing", package: "swift-distributed-tracing"),
@@ -278,7 +279,7 @@ let package = Package(
         .testTarget(
             name: "DaemonTests",
             dependencies: [
-                "Controller", "Daemon", "DesiredState",
+                "AgentLink", "AzureSimulator", "Controller", "Daemon", "DesiredState",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOConcurrencyHelpers", package: nio),
                 .product(name: "Tracing", package: "swift-distributed-tracing"),
@@ -313,6 +314,7 @@ let package = Package(
                 .product(name: "NIOConcurrencyHelpers", package: nio),
                 .product(name: "NIOCore", package: nio),
                 .product(name: "NIOHTTP1", package: nio),
+                .product(name: "NIOPosix", package: nio),
             ], swiftSettings: house, linkerSettings: linking),
         .testTarget(name: "RepositoryTests", swiftSettings: house, linkerSettings: linking),
     ]

@@ -13,6 +13,7 @@ package struct DaemonConfiguration: Sendable {
     package var traceFile: String?
     /// The store may be an older copy: nothing is written to Azure until `skls recover`.
     package var startsFrozen = false
+    package var sessions = SessionChoice.forward
 
     package enum AzureChoice: Sendable {
         /// A simulator in this process; its state goes when the daemon goes.

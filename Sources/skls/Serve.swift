@@ -28,6 +28,7 @@ struct Serve: AsyncParsableCommand {
     var frozen = false
 
     @OptionGroup var hostOptions: HostOptions
+    @OptionGroup var sessionOptions: SessionOptions
     @OptionGroup var simulatorOptions: SimulatorOptions
     @OptionGroup var logOptions: LogOptions
 
@@ -40,6 +41,7 @@ struct Serve: AsyncParsableCommand {
         var configuration = DaemonConfiguration(
             stateDirectory: state, socketPath: try hostOptions.socketPath(), azure: azure, traceFile: traces)
         configuration.startsFrozen = frozen
+        configuration.sessions = try sessionOptions.choice()
         try await Daemon(configuration: configuration, logger: try logOptions.logger()).run()
     }
 }

@@ -1,0 +1,51 @@
+import ArgumentParser
+import Daemon
+import Foundation
+
+struct SessionOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "Sessions with containers, for docker exec, cp and attach: off, forward (the daemon dials the sites) or "
+                + "reverse (the containers call the daemon). Default: $SKLS_SESSIONS, else reverse where there is a "
+                + "callback's URL, else forward.", valueName: "mode"))
+    var sessions: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Where containers call the daemon. Default: $SOCKERLESS_CALLBACK_URL.", valueName: "url"))
+    var callbackUrl: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Where to listen for these calls. Default: $SKLS_CALLBACK_ADDR, else the URL's own where that is on this "
+                + "machine.", valueName: "host:port"))
+    var callbackAddr: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Certificate chain (PEM) of that listener. Default: $SKLS_CALLBACK_CERT, else it speaks plain HTTP.",
+            valueName: "path"))
+    var callbackCert: String?
+
+    @Option(help: ArgumentHelp("Its key (PEM). Default: $SKLS_CALLBACK_KEY.", valueName: "path"))
+    var callbackKey: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Certificates (PEM) that containers are told to trust there. Default: $SKLS_CALLBACK_CA.",
+            valueName: "path"))
+    var callbackCa: String?
+
+    /// - Throws: every fault at once.
+    func choice() throws -> SessionChoice {
+        var environment = ProcessInfo.processInfo.environment
+        for (name, value) in [
+            ("SKLS_SESSIONS", sessions), (CallbackSettings.urlVariable, callbackUrl),
+            ("SKLS_CALLBACK_ADDR", callbackAddr), ("SKLS_CALLBACK_CERT", callbackCert),
+            ("SKLS_CALLBACK_KEY", callbackKey), ("SKLS_CALLBACK_CA", callbackCa),
+        ] {
+            if let value { environment[name] = value }
+        }
+        return try SessionChoice(environment: environment)
+    }
+}
