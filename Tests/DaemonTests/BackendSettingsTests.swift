@@ -86,7 +86,6 @@ struct BackendSettingsTests {
         #expect(settings.daemon.access.addresses == ["tcp://127.0.0.1:9100"])
         #expect(settings.daemon.socketPath == "/var/lib/sockerless/backend.sock", "the usual one is not asked for")
         #expect(settings.notices.count == 1 && settings.notices[0].hasPrefix(":9100 is taken as tcp://127.0.0.1:9100"))
-        #expect(settings.daemon.keepsStrictContract)
     }
 
     @Test func `TCP is open to other machines only with proof, and TLS has its parts together`() throws {
@@ -109,6 +108,19 @@ struct BackendSettingsTests {
         let proved = try settings(
             open.merging(tls) { $1 }.merging(["SKLS_TLS_CA_CERT": "/ca.pem"]) { $1 }.mapValues { .some($0) })
         #expect(proved.daemon.access.verifiesClients && proved.daemon.access.clientAuthority == "/ca.pem")
+    }
+
+    @Test func `sessions are off unless there is a callback's URL, which needs a port of its own`() throws {
+        guard case .off = try settings().daemon.sessions else { throw ConfigurationFaults(faults: ["not off"]) }
+        let callback = ["SOCKERLESS_CALLBACK_URL": "http://127.0.0.1:9100"]
+        guard case .reverse = try settings(callback.mapValues { .some($0) }).daemon.sessions else {
+            throw ConfigurationFaults(faults: ["not reverse"])
+        }
+        let both = callback.merging(["SKLS_TCP_ADDRESS": ":9100"]) { $1 }
+        let told = faults { () throws(ConfigurationFaults) in try settings(both.mapValues { .some($0) }) }
+        #expect(told.count == 1 && told[0].hasPrefix("SOCKERLESS_CALLBACK_URL: agents call a listener of their own"))
+        let apart = both.merging(["SKLS_CALLBACK_ADDR": "127.0.0.1:9101"]) { $1 }
+        #expect(faults { () throws(ConfigurationFaults) in try settings(apart.mapValues { .some($0) }) }.isEmpty)
     }
 
     @Test func `Go's names of levels are understood`() throws {
