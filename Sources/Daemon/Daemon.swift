@@ -34,8 +34,7 @@ package struct Daemon: Sendable {
         let output = try OutputStore(directory: FilePath(directory.outputsPath))
         let core = DaemonCore(
             store: store, output: output, api: try configuration.api,
-            boot: UInt64.random(in: 0 ... .max, using: &generator), traces: configuration.traceFile,
-            keepsStrictContract: configuration.keepsStrictContract, logger: logger)
+            boot: UInt64.random(in: 0 ... .max, using: &generator), traces: configuration.traceFile, logger: logger)
         switch configuration.azure {
         case .azure(let settings):
             try await serve([CoreService(core: core, settings: { settings }, logger: logger)])
@@ -118,7 +117,6 @@ struct DaemonCore: Sendable {
     let boot: UInt64
     /// The file for spans; `nil` = none are made.
     var traces: String?
-    var keepsStrictContract = false
     let logger: Logger
 
     static let clock: @Sendable () -> Instant = {
@@ -218,7 +216,6 @@ struct DaemonCore: Sendable {
         var configuration = api
         configuration.runTimeoutSeconds = settings.runTimeoutSeconds
         configuration.provider = settings.provider
-        if keepsStrictContract { configuration.sessions = .off }
         return configuration
     }
 
@@ -244,6 +241,7 @@ extension DaemonConfiguration {
             var api = APIServerConfiguration(socketPath: socketPath, version: sklsVersion)
             api.socketGroup = access.socketGroup
             api.tcp = try access.listeners
+            if keepsStrictContract { api.sessions = .off }
             return api
         }
     }
