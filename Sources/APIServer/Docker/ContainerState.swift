@@ -86,7 +86,9 @@ struct RunResult: Hashable, Sendable {
         if code == 127, !known { return message + ": executable file not found" }
         // Docker's code for this one is 125.
         let isUserMissing = message.hasPrefix("unable to find user")
-        if code == 126, !isUserMissing, !message.contains("permission denied") { return message + ": permission denied" }
+        if code == 126, !isUserMissing, !message.contains("permission denied") {
+            return message + ": permission denied"
+        }
         return message
     }
 }

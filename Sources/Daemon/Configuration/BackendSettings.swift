@@ -35,7 +35,9 @@ package struct BackendSettings: Sendable {
         let address = BackendSettings.address(&loaded, state, environment, here, &faults, &notices)
         let access = loaded.access(&faults, &notices)
         (logLevel, logFormat) = loaded.logging(&faults)
-        BackendSettings.checkSessions(loaded, &faults)
+        // Who sets no callback's URL expects a function backend, without exec and attach.
+        if loaded["sessions.callback_url"] == nil { loaded.fill("sessions.mode", "off") }
+        let sessions = loaded.sessions(&faults)
         if loaded["azf.storage_account"] == nil, loaded["azf.storage_connection_string"] == nil {
             faults.append(
                 "SKLS_STORAGE_ACCOUNT is not set: the storage account that Azure Functions keeps its own state in")
@@ -48,11 +50,12 @@ package struct BackendSettings: Sendable {
             faults += error.faults
             hints = error.hints
         }
-        guard faults.isEmpty, layers.faults.isEmpty, let settings, let address, let access, let state else {
+        guard faults.isEmpty, layers.faults.isEmpty, let settings, let address, let access, let sessions, let state
+        else {
             throw ConfigurationFaults(faults: layers.faults + loaded.located(faults), hints: hints)
         }
         daemon = DaemonConfiguration(stateDirectory: state, socketPath: address, azure: .azure(settings))
-        daemon.keepsStrictContract = true
+        daemon.sessions = sessions
         daemon.access = access
         self.loaded = loaded
     }
@@ -122,12 +125,5 @@ package struct BackendSettings: Sendable {
         }
         loaded.fill("state.path", path)
         return path
-    }
-
-    private static func checkSessions(_ loaded: LoadedSettings, _ faults: inout [String]) {
-        guard loaded["sessions.callback_url"] != nil else { return }
-        faults.append(
-            "SOCKERLESS_CALLBACK_URL: sessions that agents dial are not served yet; without it the backend has the "
-                + "contract of a function backend, without exec and attach")
     }
 }

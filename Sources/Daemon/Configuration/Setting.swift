@@ -36,7 +36,12 @@ struct Setting: Hashable, Sendable {
         Setting("state.driver", "SKLS_STATE_DRIVER", usual: "sqlite"),
         Setting("logging.level", "SKLS_LOG_LEVEL", usual: "info"),
         Setting("logging.format", "SKLS_LOG_FORMAT", usual: "text"),
+        Setting("sessions.mode", "SKLS_SESSIONS"),
         Setting("sessions.callback_url", "SOCKERLESS_CALLBACK_URL", "SKLS_CALLBACK_URL"),
+        Setting("sessions.callback_addr", "SKLS_CALLBACK_ADDR"),
+        Setting("sessions.callback_cert", "SKLS_CALLBACK_CERT"),
+        Setting("sessions.callback_key", "SKLS_CALLBACK_KEY"),
+        Setting("sessions.callback_ca", "SKLS_CALLBACK_CA"),
     ]
 
     private static let azure: [Setting] = [
