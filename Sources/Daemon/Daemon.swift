@@ -33,9 +33,9 @@ package struct Daemon: Sendable {
         }
         let output = try OutputStore(directory: FilePath(directory.outputsPath))
         let core = DaemonCore(
-            store: store, output: output, socketPath: configuration.socketPath,
+            store: store, output: output, api: try configuration.api,
             boot: UInt64.random(in: 0 ... .max, using: &generator), traces: configuration.traceFile,
-            sessions: configuration.sessions, logger: logger)
+            keepsStrictContract: configuration.keepsStrictContract, sessions: configuration.sessions, logger: logger)
         switch configuration.azure {
         case .azure(let settings):
             try await serve([CoreService(core: core, settings: { settings }, logger: logger)])
@@ -86,7 +86,7 @@ package func runSimulator(
 
 extension ServiceGroup {
     /// Runs services until SIGTERM or SIGINT. The end of one ends the others.
-    fileprivate static func untilSignal(_ services: [any Service], logger: Logger) async throws {
+    static func untilSignal(_ services: [any Service], logger: Logger) async throws {
         var quiet = logger
         quiet.logLevel = max(logger.logLevel, .error)
         var configuration = ServiceGroupConfiguration(
@@ -121,11 +121,13 @@ struct CoreService: Service {
 struct DaemonCore: Sendable {
     let store: SQLiteStore
     let output: OutputStore
-    let socketPath: String
+    /// Where clients are served.
+    let api: APIServerConfiguration
     /// Names this life of the daemon in the sites' writer tag, and seeds its jitter.
     let boot: UInt64
     /// The file for spans; `nil` = none are made.
     var traces: String?
+    var keepsStrictContract = false
     let sessions: SessionChoice
     let logger: Logger
 
@@ -168,9 +170,10 @@ struct DaemonCore: Sendable {
     }
 
     private func run(
-        settings: AzureSettings, connection: AzureConnection, agentHTTP: HTTPClient, sites: String,
+        settings asked: AzureSettings, connection: AzureConnection, agentHTTP: HTTPClient, sites: String,
         _ observability: Observability
     ) async throws {
+        let settings = try await asked.resolved(by: connection)
         var siteConfiguration = try settings.siteConfiguration
         if case .reverse(let callback) = sessions { siteConfiguration.callback = callback.callback }
         let designer = SiteDesigner(
@@ -200,14 +203,15 @@ struct DaemonCore: Sendable {
             output: output, designer: designer, seed: boot, rates: CallRates(connection.client.rates),
             budgets: budgets, sweeper: sweeper, clock: clock, logger: logger, observer: observability.observer)
         try await controller.begin()
-        let api = APIServer(
-            configuration: APIServerConfiguration(socketPath: socketPath, version: sklsVersion), store: store,
-            output: output, runInput: AgentRunInput(store: store, agents: agents, directory: directory),
+        let server = APIServer(
+            configuration: apiConfiguration(settings), store: store, output: output,
+            runInput: AgentRunInput(store: store, agents: agents, directory: directory),
             images: try RegistryImageResolver(settings: settings, transport: connection.transport),
             readiness: ControllerReadiness(controller: controller),
             leaks: LeakAdapter(
                 desk: RepairDesk(sweeper: sweeper, output: output) { controller.freezeChanged(nil) }),
             sessions: services?.containers ?? NoSessions(),
+            registryLogin: try ConfiguredRegistryLogin(settings: settings, transport: connection.transport),
             explainer: ControllerExplainer(
                 store: store, controller: controller, journal: observability.journal, budgets: budgets),
             previewer: ControllerPreviewer(controller: controller, designer: designer),
@@ -216,20 +220,28 @@ struct DaemonCore: Sendable {
                 sweeper: sweeper, budgets: budgets),
             clock: DaemonCore.clock, logger: logger)
         try await observability.whileRunning {
-            guard let services else { return try await DaemonCore.run(controller, api) }
-            try await services.whileRunning { try await DaemonCore.run(controller, api) }
+            guard let services else { return try await DaemonCore.run(controller, server) }
+            try await services.whileRunning { try await DaemonCore.run(controller, server) }
         }
     }
 
-    private static func run(_ controller: ControllerService, _ api: APIServer) async throws {
+    private static func run(_ controller: ControllerService, _ server: APIServer) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await controller.run() }
-            group.addTask { try await api.run() }
+            group.addTask { try await server.run() }
             try await group.next()
             // On a graceful shutdown each ends by itself; else the end of one is the end of the other.
             if !Task.isShuttingDownGracefully { group.cancelAll() }
             try await group.waitForAll()
         }
+    }
+
+    private func apiConfiguration(_ settings: AzureSettings) -> APIServerConfiguration {
+        var configuration = api
+        configuration.runTimeoutSeconds = settings.runTimeoutSeconds
+        configuration.provider = settings.provider
+        if keepsStrictContract { configuration.sessions = .off }
+        return configuration
     }
 
     /// For agents: each open run holds a long poll, and a simulator has all sites behind one address, so the bound of connections per host is high.
@@ -245,6 +257,18 @@ struct DaemonCore: Sendable {
         configuration.connectionPool.retryConnectionEstablishment = false
         configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 4096
         return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+    }
+}
+
+extension DaemonConfiguration {
+    fileprivate var api: APIServerConfiguration {
+        get throws(ConfigurationFaults) {
+            var api = APIServerConfiguration(socketPath: socketPath, version: sklsVersion)
+            api.socketGroup = access.socketGroup
+            api.tcp = try access.listeners
+            if case .reverse = sessions { api.agentsDialBack = true }
+            return api
+        }
     }
 }
 

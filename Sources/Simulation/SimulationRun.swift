@@ -452,9 +452,8 @@ extension Transaction.Operation {
         case .openIntent(let intent): intent.uid
         case .openAttempt(let attempt): attempt.uid
         case .createExec(let exec): exec.uid
-        case .acknowledgeAttempt, .finishAttempt, .startExec, .finishExec, .putImage, .keepSighting, .dropSighting,
-            .setFreeze, .acceptWriter,
-            .raiseRevision:
+        case .acknowledgeAttempt, .finishAttempt, .startExec, .finishExec, .putImage, .removeImage, .addEvent,
+            .keepSighting, .dropSighting, .setFreeze, .acceptWriter, .raiseRevision:
             nil
         }
     }

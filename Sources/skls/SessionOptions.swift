@@ -1,6 +1,4 @@
 import ArgumentParser
-import Daemon
-import Foundation
 
 struct SessionOptions: ParsableArguments {
     @Option(
@@ -36,16 +34,13 @@ struct SessionOptions: ParsableArguments {
             valueName: "path"))
     var callbackCa: String?
 
-    /// - Throws: every fault at once.
-    func choice() throws -> SessionChoice {
-        var environment = ProcessInfo.processInfo.environment
-        for (name, value) in [
-            ("SKLS_SESSIONS", sessions), (CallbackSettings.urlVariable, callbackUrl),
-            ("SKLS_CALLBACK_ADDR", callbackAddr), ("SKLS_CALLBACK_CERT", callbackCert),
-            ("SKLS_CALLBACK_KEY", callbackKey), ("SKLS_CALLBACK_CA", callbackCa),
-        ] {
-            if let value { environment[name] = value }
-        }
-        return try SessionChoice(environment: environment)
+    var typed: [(setting: String, flag: String, value: String?)] {
+        [
+            ("sessions.mode", "--sessions", sessions), ("sessions.callback_url", "--callback-url", callbackUrl),
+            ("sessions.callback_addr", "--callback-addr", callbackAddr),
+            ("sessions.callback_cert", "--callback-cert", callbackCert),
+            ("sessions.callback_key", "--callback-key", callbackKey),
+            ("sessions.callback_ca", "--callback-ca", callbackCa),
+        ]
     }
 }

@@ -72,7 +72,7 @@ struct SessionTests {
             ])
         let result = await wrong.wait()
         #expect(result.status != 0)
-        for word in ["SOCKERLESS_CALLBACK_URL", "SKLS_CALLBACK_ADDR", "SKLS_CALLBACK_KEY"] {
+        for word in ["--callback-url", "SKLS_CALLBACK_ADDR", "SKLS_CALLBACK_KEY"] {
             #expect(result.errors.contains(word), "\(result.errors)")
         }
     }

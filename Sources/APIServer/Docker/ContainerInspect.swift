@@ -78,7 +78,8 @@ enum ContainerInspect {
         "Networks": [
             "bridge": [
                 "IPAMConfig": nil, "Links": nil, "Aliases": nil, "MacAddress": "", "DriverOpts": nil, "GwPriority": 0,
-                "NetworkID": "bridge", "EndpointID": "", "Gateway": "", "IPAddress": "", "IPPrefixLen": 0,
+                "NetworkID": .string(PredefinedNetwork.bridge.id), "EndpointID": "", "Gateway": "", "IPAddress": "",
+                "IPPrefixLen": 0,
                 "IPv6Gateway": "", "GlobalIPv6Address": "", "GlobalIPv6PrefixLen": 0, "DNSNames": nil,
             ]
         ],

@@ -13,7 +13,8 @@ enum ContainerSummary {
             "Created": .number(record.metadata.creationTimestamp.unixSeconds), "Ports": [],
             "Labels": .stringMap(record.metadata.labels), "State": .string(state.status.rawValue),
             "Status": .string(statusText(state, now: now)), "HostConfig": ["NetworkMode": "default"],
-            "NetworkSettings": ["Networks": ["bridge": ["NetworkID": "bridge"]]], "Mounts": [],
+            "NetworkSettings": ["Networks": ["bridge": ["NetworkID": .string(PredefinedNetwork.bridge.id)]]],
+            "Mounts": [],
         ]
         if withSize { summary = summary.merging(["SizeRw": 0, "SizeRootFs": 0]) }
         return summary

@@ -15,8 +15,10 @@ package enum SessionChoice: Sendable {
     case reverse(CallbackSettings)
 
     /// Reads `SKLS_SESSIONS` (`off`, `forward`, `reverse`; by default `reverse` where there is a callback's URL, else
-    /// `forward`) and what ``CallbackSettings`` reads. Throws every fault at once.
-    package init(environment: [String: String]) throws(ConfigurationFaults) {
+    /// `usual`) and what ``CallbackSettings`` reads. Throws every fault at once.
+    package init(
+        environment: [String: String], usual: SessionChoice = .forward
+    ) throws(ConfigurationFaults) {
         let hasCallback = !(environment[CallbackSettings.urlVariable] ?? "").isEmpty
         switch environment["SKLS_SESSIONS"] ?? "" {
         case "off": self = .off
@@ -28,9 +30,20 @@ package enum SessionChoice: Sendable {
             }
             self = .forward
         case "reverse": self = .reverse(try CallbackSettings(environment: environment))
-        case "": self = hasCallback ? .reverse(try CallbackSettings(environment: environment)) : .forward
+        case "": self = hasCallback ? .reverse(try CallbackSettings(environment: environment)) : usual
         case let text:
             throw ConfigurationFaults(faults: ["SKLS_SESSIONS is off, forward or reverse, not \(text)"])
+        }
+    }
+}
+
+extension LoadedSettings {
+    /// - Throws: every fault, each called by what set it.
+    package func sessions() throws(ConfigurationFaults) -> SessionChoice {
+        do throws(ConfigurationFaults) {
+            return try SessionChoice(environment: variables)
+        } catch {
+            throw ConfigurationFaults(faults: located(error.faults))
         }
     }
 }
@@ -61,11 +74,13 @@ package struct CallbackSettings: Sendable {
         let parts = URLComponents(string: text)
         let scheme = parts?.scheme?.lowercased() ?? ""
         let urlHost = parts?.host ?? ""
-        let urlPort = parts?.port ?? (scheme == "https" ? 443 : 80)
+        let urlPort = parts?.port ?? (["https", "wss"].contains(scheme) ? 443 : 80)
         path = String((parts?.percentEncodedPath ?? "").reversed().drop { $0 == "/" }.reversed())
         url = String(text.reversed().drop { $0 == "/" }.reversed())
         let target = EgressTarget("\(urlHost):\(urlPort)")
-        if !["http", "https"].contains(scheme) || target == nil || parts?.query != nil || parts?.user != nil {
+        if !["http", "https", "ws", "wss"].contains(scheme) || target == nil || parts?.query != nil
+            || parts?.user != nil
+        {
             faults.append(
                 "\(Self.urlVariable) is the address at which agents call the daemon, https://host[:port][/path], not '\(text)'"
             )

@@ -45,10 +45,10 @@ package enum ManifestKeys {
 }
 
 /// What somebody may have meant.
-enum Spelling {
+package enum Spelling {
     /// The nearest of the words: equal but for case, or at most a third of its letters (two at most) wrong, missing, too many or swapped with
     /// the next one. The first of equally near ones.
-    static func nearest(to text: String, in words: [String]) -> String? {
+    package static func nearest(to text: String, in words: [String]) -> String? {
         let wanted = Array(text.lowercased().utf8)
         guard wanted.count <= 64 else { return nil }
         var best: (word: String, distance: Int)?

@@ -31,6 +31,8 @@ struct MemoryTables: Sendable {
     var tombstones: [UID: Tombstone] = [:]
     var sightings: [String: Sighting] = [:]
     var images: [String: ImageRecord] = [:]
+    /// Oldest first, with some more than are kept.
+    var events: [EngineEvent] = []
     /// With the store's revision when the next life began; before that the largest there is.
     var writers: [String: Revision] = [:]
     var freeze: Freeze?
@@ -39,6 +41,21 @@ struct MemoryTables: Sendable {
 
     func record(named name: RecordName) -> FunctionApp? {
         names[name].flatMap { rows[$0]?.record }
+    }
+
+    /// Dropped in batches: each would move all others.
+    mutating func add(_ new: [EngineEvent]) {
+        for var event in new {
+            if let last = events.last {
+                event.number = last.number + 1
+                event.at = max(event.at, last.at + .nanoseconds(1))
+            } else {
+                event.number = 1
+            }
+            events.append(event)
+        }
+        let surplus = events.count - EngineEvent.maximumKept
+        if surplus > EngineEvent.maximumKept / 8 { events.removeFirst(surplus) }
     }
 
     /// Throws `compacted`.

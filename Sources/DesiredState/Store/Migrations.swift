@@ -99,6 +99,18 @@ enum Migrations {
                     CREATE INDEX journalByRecord ON journal (uid, id);
                     """)
         }
+        migrator.registerMigration("4") { database in
+            try database.execute(
+                sql: """
+                    CREATE TABLE engineEvents (
+                        number INTEGER PRIMARY KEY,
+                        at INTEGER NOT NULL,
+                        document BLOB NOT NULL
+                    );
+                    -- The canonical reference that a name was given to; NULL: it is its own.
+                    ALTER TABLE images ADD COLUMN source TEXT;
+                    """)
+        }
         migrator.registerMigration("5") { database in
             try database.execute(
                 sql: """

@@ -30,6 +30,16 @@ package protocol RecordStore: Sendable {
     func tombstone(_ uid: UID) async throws(StoreError) -> Tombstone?
 
     func image(_ canonical: String) async throws(StoreError) -> ImageRecord?
+    /// In order of their canonical references.
+    func images() async throws(StoreError) -> [ImageRecord]
+
+    // MARK: events of Docker's clients
+
+    /// Up to `limit` events with higher numbers that happened at `since` or later (`nil` = whenever), oldest first. The oldest ones of all give way: a
+    /// first number that does not follow on says so.
+    func events(after number: Int64, since: Instant?, limit: Int) async throws(StoreError) -> [EngineEvent]
+    /// 0 = there was none yet.
+    func newestEventNumber() async throws(StoreError) -> Int64
 
     // MARK: commands beside runs
 
@@ -143,11 +153,14 @@ package struct ImageRecord: Hashable, Sendable, Codable {
     /// As the registry answered; `nil` when none was asked.
     package let digest: String?
     package let pulledAt: Instant
+    /// The canonical reference that this name was given to by `docker tag`, and that Azure pulls; `nil` = it is in a registry under its own name.
+    package let source: String?
 
-    package init(canonical: String, digest: String?, pulledAt: Instant) {
+    package init(canonical: String, digest: String?, pulledAt: Instant, source: String? = nil) {
         self.canonical = canonical
         self.digest = digest
         self.pulledAt = pulledAt
+        self.source = source
     }
 }
 
@@ -208,6 +221,10 @@ package struct Transaction: Hashable, Sendable {
         case startExec(id: String, at: Instant)
         /// Does nothing when it is gone or has a result already: the first one wins.
         case finishExec(id: String, ExecResult)
+        /// Does nothing when there is none.
+        case removeImage(String)
+        /// For what records do not tell by themselves.
+        case addEvent(EngineEvent)
         /// Takes the place of an earlier sighting of that site.
         case keepSighting(Sighting)
         case dropSighting(siteName: String)

@@ -109,6 +109,21 @@ struct LifeStore: RecordStore {
         return try await base.openExecs()
     }
 
+    func images() async throws(StoreError) -> [ImageRecord] {
+        try await approach(isWrite: false)
+        return try await base.images()
+    }
+
+    func events(after number: Int64, since: Instant?, limit: Int) async throws(StoreError) -> [EngineEvent] {
+        try await approach(isWrite: false)
+        return try await base.events(after: number, since: since, limit: limit)
+    }
+
+    func newestEventNumber() async throws(StoreError) -> Int64 {
+        try await approach(isWrite: false)
+        return try await base.newestEventNumber()
+    }
+
     func newestEpoch() async throws(StoreError) -> Epoch? {
         try await approach(isWrite: false)
         return try await base.newestEpoch()
