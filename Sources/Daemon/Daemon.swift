@@ -35,7 +35,7 @@ package struct Daemon: Sendable {
         let core = DaemonCore(
             store: store, output: output, api: try configuration.api,
             boot: UInt64.random(in: 0 ... .max, using: &generator), traces: configuration.traceFile,
-            keepsStrictContract: configuration.keepsStrictContract, sessions: configuration.sessions, logger: logger)
+            sessions: configuration.sessions, logger: logger)
         switch configuration.azure {
         case .azure(let settings):
             try await serve([CoreService(core: core, settings: { settings }, logger: logger)])
@@ -127,7 +127,6 @@ struct DaemonCore: Sendable {
     let boot: UInt64
     /// The file for spans; `nil` = none are made.
     var traces: String?
-    var keepsStrictContract = false
     let sessions: SessionChoice
     let logger: Logger
 
@@ -240,7 +239,6 @@ struct DaemonCore: Sendable {
         var configuration = api
         configuration.runTimeoutSeconds = settings.runTimeoutSeconds
         configuration.provider = settings.provider
-        if keepsStrictContract { configuration.sessions = .off }
         return configuration
     }
 
@@ -266,6 +264,7 @@ extension DaemonConfiguration {
             var api = APIServerConfiguration(socketPath: socketPath, version: sklsVersion)
             api.socketGroup = access.socketGroup
             api.tcp = try access.listeners
+            if case .off = sessions { api.sessions = .off }
             if case .reverse = sessions { api.agentsDialBack = true }
             return api
         }

@@ -34,6 +34,7 @@ struct SessionOptions: ParsableArguments {
             valueName: "path"))
     var callbackCa: String?
 
+    /// By the settings' keys in files.
     var typed: [(setting: String, flag: String, value: String?)] {
         [
             ("sessions.mode", "--sessions", sessions), ("sessions.callback_url", "--callback-url", callbackUrl),

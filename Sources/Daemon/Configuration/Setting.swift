@@ -26,9 +26,12 @@ struct Setting: Hashable, Sendable {
 
     private static let listening: [Setting] = [
         Setting("listen.socket", "SKLS_SOCKET"),
+        Setting("listen.group", "SKLS_SOCKET_GROUP"),
         Setting("listen.tcp", "SKLS_TCP_ADDRESS"),
         Setting("listen.tls_cert", "SKLS_TLS_CERT"),
         Setting("listen.tls_key", "SKLS_TLS_KEY"),
+        Setting("listen.tls_ca_cert", "SKLS_TLS_CA_CERT"),
+        Setting("listen.token_file", "SKLS_TOKEN_FILE"),
         Setting("state.path", "SKLS_STATE"),
         Setting("state.driver", "SKLS_STATE_DRIVER", usual: "sqlite"),
         Setting("logging.level", "SKLS_LOG_LEVEL", usual: "info"),

@@ -15,10 +15,8 @@ package enum SessionChoice: Sendable {
     case reverse(CallbackSettings)
 
     /// Reads `SKLS_SESSIONS` (`off`, `forward`, `reverse`; by default `reverse` where there is a callback's URL, else
-    /// `usual`) and what ``CallbackSettings`` reads. Throws every fault at once.
-    package init(
-        environment: [String: String], usual: SessionChoice = .forward
-    ) throws(ConfigurationFaults) {
+    /// `forward`) and what ``CallbackSettings`` reads. Throws every fault at once.
+    package init(environment: [String: String]) throws(ConfigurationFaults) {
         let hasCallback = !(environment[CallbackSettings.urlVariable] ?? "").isEmpty
         switch environment["SKLS_SESSIONS"] ?? "" {
         case "off": self = .off
@@ -30,20 +28,9 @@ package enum SessionChoice: Sendable {
             }
             self = .forward
         case "reverse": self = .reverse(try CallbackSettings(environment: environment))
-        case "": self = hasCallback ? .reverse(try CallbackSettings(environment: environment)) : usual
+        case "": self = hasCallback ? .reverse(try CallbackSettings(environment: environment)) : .forward
         case let text:
             throw ConfigurationFaults(faults: ["SKLS_SESSIONS is off, forward or reverse, not \(text)"])
-        }
-    }
-}
-
-extension LoadedSettings {
-    /// - Throws: every fault, each called by what set it.
-    package func sessions() throws(ConfigurationFaults) -> SessionChoice {
-        do throws(ConfigurationFaults) {
-            return try SessionChoice(environment: variables)
-        } catch {
-            throw ConfigurationFaults(faults: located(error.faults))
         }
     }
 }

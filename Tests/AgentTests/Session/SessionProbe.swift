@@ -188,6 +188,8 @@ final class SessionProbe: Sendable {
 
     func hasRoom(_ channel: UInt32) -> Bool { state.withLockedValue { $0.machine.hasRoom(channel) } }
 
+    func isInputClosed(_ channel: UInt32) -> Bool { state.withLockedValue { $0.machine.isInputClosed(channel) } }
+
     /// Waits until what is known of a task gives something.
     @discardableResult
     func wait<Value>(_ channel: UInt32, for condition: (Outcome) -> Value?) async throws -> Value {
