@@ -1,5 +1,5 @@
 # The only entry points. `make demo` shows the main job, `make test` runs everything that CI runs.
-.PHONY: demo test bench bench-scale fuzz replay soak mutants format release build tools
+.PHONY: demo test bench bench-scale fuzz replay soak mutants format release build tools certs
 
 build: tools
 	swift build
@@ -40,6 +40,10 @@ soak:
 # Plants faults in the controller, one at a time, and demands that the simulation finds each: `make mutants SEEDS=500`.
 mutants: tools
 	SEEDS=$(SEEDS) scripts/mutants
+
+# A test authority with certificates of a server and a client: `make certs DIRECTORY=certs HOSTS="build.example 10.0.0.5"`; docs/api-access.md.
+certs:
+	@scripts/certs $(or $(DIRECTORY),certs) $(HOSTS)
 
 format:
 	swift format format -i -r --parallel Package.swift Sources Tests Benchmarks Fuzz/Sources

@@ -27,6 +27,7 @@ let package = Package(
         .executable(name: "skls", targets: ["skls"]),
         .executable(name: "skls-agent", targets: ["skls-agent"]),
         .executable(name: "sockerless-backend-azf", targets: ["sockerless-backend-azf"]),
+        .executable(name: "sockerless-frontend-docker", targets: ["sockerless-frontend-docker"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -90,10 +91,15 @@ let package = Package(
             dependencies: [
                 "AgentProtocol",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOConcurrencyHelpers", package: nio),
                 .product(name: "NIOCore", package: nio),
+                .product(name: "NIOExtras", package: "swift-nio-extras"),
                 .product(name: "NIOHTTP1", package: nio),
+                .product(name: "NIOPosix", package: nio),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .product(name: "NIOWebSocket", package: nio),
                 .product(name: "SystemPackage", package: "swift-system"),
             ], swiftSettings: house),
         .target(
@@ -114,6 +120,7 @@ let package = Package(
             name: "APIServer",
             dependencies: [
                 "DesiredState", "AgentProtocol", "AgentLink",
+                .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
@@ -125,7 +132,9 @@ let package = Package(
                 .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
                 .product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras"),
                 .product(name: "NIOPosix", package: nio),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ], swiftSettings: house),
         .target(
             name: "AzureSimulator",
@@ -181,6 +190,7 @@ let package = Package(
                 .product(name: "NIOConcurrencyHelpers", package: nio),
                 .product(name: "NIOCore", package: nio),
                 .product(name: "NIOPosix", package: nio),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "SystemPackage", package: "swift-system"),
                 .product(name: "Tracing", package: "swift-distributed-tracing"),
@@ -196,8 +206,16 @@ let package = Package(
             ], swiftSettings: house, linkerSettings: linking),
         .executableTarget(
             name: "sockerless-backend-azf",
-            dependencies: ["Daemon", .product(name: "ArgumentParser", package: "swift-argument-parser")],
-            swiftSettings: house, linkerSettings: linking),
+            dependencies: [
+                "Daemon", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+            ], swiftSettings: house, linkerSettings: linking),
+        .executableTarget(
+            name: "sockerless-frontend-docker",
+            dependencies: [
+                "Daemon", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+            ], swiftSettings: house, linkerSettings: linking),
         .executableTarget(
             name: "skls-agent", dependencies: ["AgentRuntime"], swiftSettings: house, linkerSettings: agentLinking),
         // Figures of the client; `scripts/bench` runs it.
@@ -247,6 +265,7 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOConcurrencyHelpers", package: nio),
                 .product(name: "NIOCore", package: nio),
+                .product(name: "NIOEmbedded", package: nio),
                 .product(name: "NIOHTTP1", package: nio),
                 .product(name: "NIOPosix", package: nio),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
@@ -271,11 +290,12 @@ let package = Package(
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "Subprocess", package: "swift-subprocess"),
                 .product(name: "SystemPackage", package: "swift-system"),
+                .product(name: "Yams", package: "Yams"),
             ], swiftSettings: house, linkerSettings: linking),
         .testTarget(
             name: "DaemonTests",
             dependencies: [
-                "Controller", "Daemon", "DesiredState",
+                "AgentLink", "AzureClient", "AzureSimulator", "Controller", "Daemon", "DesiredState",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOConcurrencyHelpers", package: nio),
                 .product(name: "Tracing", package: "swift-distributed-tracing"),
@@ -292,6 +312,7 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOConcurrencyHelpers", package: nio),
                 .product(name: "NIOCore", package: nio),
+                .product(name: "NIOEmbedded", package: nio),
                 .product(name: "NIOHTTP1", package: nio),
                 .product(name: "NIOPosix", package: nio),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
@@ -309,6 +330,7 @@ let package = Package(
                 .product(name: "NIOConcurrencyHelpers", package: nio),
                 .product(name: "NIOCore", package: nio),
                 .product(name: "NIOHTTP1", package: nio),
+                .product(name: "NIOPosix", package: nio),
             ], swiftSettings: house, linkerSettings: linking),
         .testTarget(name: "RepositoryTests", swiftSettings: house, linkerSettings: linking),
     ]

@@ -30,6 +30,13 @@ struct AgentRunInput: RunInput {
         }
     }
 
+    func resize(uid: UID, token: String, to size: TerminalSize) async throws(RunInputError) {
+        let run = try await openRun(uid, token)
+        try await translating { () async throws(AgentError) in
+            try await agents.resize(run.endpoint, boot: run.boot, token: run.token, size: size)
+        }
+    }
+
     private func openRun(_ uid: UID, _ token: String) async throws(RunInputError) -> OpenRun {
         let stored: StoredRecord?
         do throws(StoreError) {
@@ -92,6 +99,40 @@ struct RegistryImageResolver: ImageResolver {
             if error.code == .unauthorized { return .notFound }  // registries do not tell a private image from none
             throw ImageResolverError(error.description)
         }
+    }
+}
+
+/// Checks credentials with the configured registry, and with no other.
+struct ConfiguredRegistryLogin: RegistryLogin {
+    private let endpoint: ServiceURL
+    private let registry: RegistryClient
+
+    /// `nil` when none is configured.
+    init?(settings: AzureSettings, transport: AzureTransport) throws {
+        guard let text = settings.registry else { return nil }
+        endpoint = try ServiceURL(text)
+        registry = RegistryClient(endpoint: endpoint, transport: transport)
+    }
+
+    func check(_ credentials: RegistryCredentials) async throws(ImageResolverError) -> RegistryLoginVerdict {
+        guard isConfigured(credentials.server) else { return .otherRegistry(configured: "\(endpoint)") }
+        var generator = SystemRandomNumberGenerator()
+        do throws(AzureError) {
+            let isAccepted = try await registry.accepts(
+                user: credentials.user, password: Secret(credentials.password),
+                correlationID: CorrelationID(GUID.random(using: &generator)))
+            return isAccepted ? .accepted : .refused
+        } catch {
+            throw ImageResolverError(error.description)
+        }
+    }
+
+    /// Clients write a host, a host with a port, or an address.
+    private func isConfigured(_ server: String) -> Bool {
+        let address = server.contains("://") ? server : "\(endpoint.scheme)://\(server)"
+        // A text that is no address is not the registry's.
+        guard let asked = try? ServiceURL(address) else { return false }
+        return (asked.host, asked.port) == (endpoint.host, endpoint.port)
     }
 }
 

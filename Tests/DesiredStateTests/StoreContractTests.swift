@@ -32,6 +32,7 @@ struct StoreContractTests {
             record.spec = FunctionAppSpec(
                 image: try ImageReference(parsing: "registry.example/a/b:c"), command: ["sh", "-c"], args: ["echo"],
                 env: [EnvironmentVariable(name: "A", value: "line\nline")], workingDir: "/w", user: "1:2", stdin: true,
+                tty: true,
                 invocations: 3,
                 run: RunPolicy(
                     timeoutSeconds: 0, ttlSecondsAfterFinished: 5, delivery: .atLeastOnce, attemptLimit: 7),
@@ -226,7 +227,8 @@ struct StoreContractTests {
             let seen = Sighting(siteName: "leak", uid: nil, firstSeenAt: .start, lastSeenAt: .start)
             try await store.commit(
                 .create(old), .create(doomed), .openIntent(intent), .openAttempt(attempt), .keepSighting(seen),
-                .addToInventory("web", doomed.uid))
+                .addToInventory("web", doomed.uid),
+                .putImage(ImageRecord(canonical: "k", digest: nil, pulledAt: .start)))
             let before = try await StoreContents(store)
             let stranger = try FunctionApp.sample("stranger").uid
             var renamed = try await store.record(old.uid)
@@ -239,7 +241,8 @@ struct StoreContractTests {
                     .setOperation(old.uid, "o"), .acknowledgeAttempt(token: "t", at: .start),
                     .finishAttempt(token: "t", AttemptResult(outcome: .lost, exitCode: nil, finishedAt: .start)),
                     .openAttempt(more), .forget(doomed.uid, siteName: "s", at: .start),
-                    .putImage(ImageRecord(canonical: "i", digest: nil, pulledAt: .start)),
+                    .putImage(ImageRecord(canonical: "i", digest: nil, pulledAt: .start)), .removeImage("k"),
+                    .addEvent(EngineEvent(at: .start, .image, "pull", actor: "i")),
                     .keepSighting(Sighting(siteName: "z", uid: nil, firstSeenAt: .start, lastSeenAt: .start)),
                     .dropSighting(siteName: "leak"), .addToInventory("web", old.uid),
                     .setFreeze(Freeze(since: .start, reason: "r")), .acceptWriter("w"),

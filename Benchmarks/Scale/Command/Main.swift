@@ -81,13 +81,13 @@ struct ScaleCommand {
         let clock = ContinuousClock()
         var waits: [Double] = []
         var quotaWaits: [Double] = []
-        for _ in 0..<200 {
+        for number in 0..<200 {
             let loads = run.loadCount
             try await run.run(for: .seconds(400)) { $0.loadCount > loads + 20 }
-            if waits.count.isMultiple(of: 50) { run.touchAllSites() }
+            if number.isMultiple(of: 50) { run.touchAllSites() }
             var called = false
             let before = clock.now
-            let uid = try await run.create("user\(waits.count)")
+            let uid = try await run.create("user\(number)")
             run.onAzureCall = { caller, _ in if caller == uid { called = true } }
             try await run.work(until: { called })
             if called {

@@ -2,8 +2,8 @@ import DesiredState
 
 /// A `containers/create` that was understood and can be carried out.
 struct CreateRequest: Hashable, Sendable {
-    let image: ImageReference
-    let spec: FunctionAppSpec
+    private(set) var image: ImageReference
+    private(set) var spec: FunctionAppSpec
     let labels: [String: String]
     /// What Docker's clients get back by inspect and the record has no place for: `Config`, `HostConfig` and `NetworkingConfig` as they came.
     let configuration: DockerConfiguration
@@ -42,11 +42,18 @@ struct CreateRequest: Hashable, Sendable {
         }
         spec.user = try body.string("User").flatMap { $0.isEmpty ? nil : $0 }
         spec.stdin = try body.bool("OpenStdin")
+        spec.tty = try body.bool("Tty")
         spec.invocations = 0
         if try host.bool("AutoRemove") { spec.run.ttlSecondsAfterFinished = 0 }
         self.spec = spec
         labels = try CreateRequest.labels(body)
         configuration = DockerConfiguration(createBody: body)
+    }
+
+    /// Another reference is what Azure pulls.
+    mutating func pull(_ source: ImageReference) {
+        image = source
+        spec.image = source
     }
 
     func record(name: RecordName, uid: UID, at instant: Instant) -> FunctionApp {

@@ -12,9 +12,15 @@ extension DockerAPI {
         let name = try asked.map { text throws(DockerError) in try ContainerName.parse(text) }
         let body = try JSON.parse(
             try await exchange.body(upTo: exchange.limits.createBytes), depth: exchange.limits.jsonDepth)
-        let request = try CreateRequest(body: body)
-        guard try await backend.store.image(request.image.canonical) != nil else {
-            throw DockerError(.notFound, "No such image: \(request.image.familiar)")
+        var request = try CreateRequest(body: body)
+        if backend.configuration.sessions == .off { try AttachedStreams.refuse(body) }
+        // A name that `docker tag` gave stands for one in a registry, and so does an id.
+        let match = try await catalog().find(request.image.text)
+        if let name = match.name ?? match.entry.names.first,
+            name.canonical != request.image.canonical || name.source != nil,
+            let source = ImageReference(codedText: name.source ?? name.canonical)
+        {
+            request.pull(source)
         }
         let uid = try await commit(request, name: name)
         return .json(["Id": .string(uid.text), "Warnings": .strings(request.warnings)], status: .created)
@@ -25,9 +31,11 @@ extension DockerAPI {
         let uid = UID(using: &generator)
         for attempt in 0..<Backend.conflictRetries {
             guard let tried = name ?? ContainerName.random(attempt: attempt, using: &generator) else { break }
-            let record = request.record(name: tried, uid: uid, at: backend.clock())
+            var record = request.record(name: tried, uid: uid, at: backend.clock())
+            record.spec.run.timeoutSeconds = backend.configuration.runTimeoutSeconds
             do throws(StoreError) {
                 try await backend.store.commit(Transaction(origin: .user, [.create(record)]))
+                RequestLog.note(uid)
                 return uid
             } catch {
                 if case .nameTaken = error.code, name == nil { continue }
@@ -46,6 +54,23 @@ enum Platform {
         let accepted: Set = ["linux", "linux/amd64", "linux/x86_64", "linux/x86-64", "amd64", "x86_64"]
         guard accepted.contains(text.lowercased()) else {
             throw .badParameter("platform \(text) is not available: Function Apps run linux/amd64 containers")
+        }
+    }
+}
+
+/// The contract without sessions.
+enum AttachedStreams {
+    private static let flags = ["AttachStdin", "AttachStdout", "AttachStderr"]
+
+    /// Throws when any stream is to be attached to a container that removes itself: a refused attach would leave it behind, for it is never started.
+    /// Others are made: `docker create` asks for all streams, whether it is attached to later or not.
+    static func refuse(_ body: JSON) throws(DockerError) {
+        guard try body["HostConfig"]?.bool("AutoRemove") ?? false else { return }
+        for flag in flags {
+            guard try body.bool(flag) else { continue }
+            throw .notImplemented(
+                "attach (\(flag)) needs a session with the container's agent, and sessions are off: run the container detached (docker run -d) and read its output with docker logs"
+            )
         }
     }
 }

@@ -23,6 +23,7 @@ extension DockerAPI {
             _ = try await stop(uid, reference, request)
             // "Already running" means that somebody else started it in between, which is what was asked for.
             _ = try await start(uid, reference)
+            if let record = try await backend.store.load(uid)?.record { try await backend.tell("restart", of: record) }
             return Response(status: .noContent)
         }
     }
@@ -39,7 +40,9 @@ extension DockerAPI {
             let changed = record.requestingStop(signal: signal, graceSeconds: grace)
             // Asked the same before: another write would change nothing, and wait for its own end all the same.
             let isNew = changed.spec.stop != record.spec.stop
-            return (isNew ? [.replace(changed, ifRevision: record.metadata.resourceVersion)] : [], .some(grace))
+            guard isNew else { return ([], .some(grace)) }
+            let event = EngineEvent(at: backend.clock(), "kill", of: record, ["signal": Signal.number(of: signal)])
+            return ([.replace(changed, ifRevision: record.metadata.resourceVersion), .addEvent(event)], .some(grace))
         }
         guard let grace = asked.result else { return false }
         let limit = Duration.seconds(grace) + backend.configuration.limits.stopMargin
@@ -58,11 +61,19 @@ extension DockerAPI {
     /// `POST /containers/{id}/kill`: the signal goes straight to the agent. KILL is answered after the run's end, since clients look at the state then.
     func kill(_ exchange: Exchange, _ reference: String) async throws -> Response {
         let text = exchange.query["signal"].flatMap { $0.isEmpty ? nil : $0 } ?? "KILL"
-        let signal = try Signal.parse(text)
-        let record = try await find(reference)
+        let signal: String
+        let record: FunctionApp
+        do {
+            signal = try Signal.parse(text)
+            record = try await find(reference)
+        } catch let error as DockerError {
+            throw DockerError(error.status, "cannot kill container: \(reference): \(error)")
+        }
         guard let attempt = record.status.runs.last?.decidingAttempt, attempt.outcome == nil, attempt.startedAt != nil
         else { throw DockerError.notRunning(reference, uid: record.uid, action: "kill") }
         return try await exchange.untilHangUp {
+            // Told before it is sent, as the command may end of it at once, and a client that is told of the end was told of the signal.
+            try await backend.tell("kill", of: record, ["signal": Signal.number(of: signal)])
             do throws(RunInputError) {
                 try await backend.input.signal(uid: record.uid, token: attempt.token, signal: signal)
             } catch {
@@ -98,11 +109,19 @@ struct StopQuery: Hashable, Sendable {
 
 /// Linux's signals, as names without `SIG` or numbers.
 enum Signal {
-    private static let names: Set = [
-        "HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "IOT", "BUS", "FPE", "KILL", "USR1", "SEGV", "USR2", "PIPE",
-        "ALRM", "TERM", "STKFLT", "CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU", "URG", "XCPU", "XFSZ", "VTALRM",
-        "PROF", "WINCH", "IO", "PWR", "SYS",
+    private static let names: Set<String> = Set(inOrder).union(["IOT"])
+    /// Their numbers are their places, from 1 (signal(7), x86-64).
+    private static let inOrder = [
+        "HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS", "FPE", "KILL", "USR1", "SEGV", "USR2", "PIPE", "ALRM",
+        "TERM", "STKFLT", "CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU", "URG", "XCPU", "XFSZ", "VTALRM", "PROF",
+        "WINCH", "IO", "PWR", "SYS",
     ]
+
+    /// As events tell it. `signal` as `parse` returned it.
+    static func number(of signal: String) -> String {
+        if signal == "IOT" { return "6" }
+        return inOrder.firstIndex(of: signal).map { String($0 + 1) } ?? signal
+    }
 
     /// Throws Docker's refusal (moby v28, `daemon/kill.go`).
     static func parse(_ text: String) throws(DockerError) -> String {

@@ -5,6 +5,34 @@ import HummingbirdCore
 import NIOCore
 
 extension DockerAPI {
+    func respond(to route: SystemRoute, _ exchange: Exchange, _ version: DockerVersion) async throws -> Response {
+        switch route {
+        case .ping: return ping(exchange)
+        case .version: return versionReport()
+        case .info: return try await info()
+        case .events: return try await events(exchange, version)
+        case .diskUsage: return try await diskUsage(exchange)
+        case .login: return try await login(exchange)
+        case .pull: return try await pull(exchange)
+        case .images: return try await listImages(exchange)
+        case .pruneImages: return try await pruneImages(exchange)
+        case .image(let name, .json): return try await inspectImage(name)
+        case .image(let name, .history): return try await imageHistory(name)
+        case .image(let name, .tag): return try await tagImage(exchange, name)
+        case .removeImage(let name): return try await removeImage(exchange, name)
+        case .pruneContainers: return try await pruneContainers(exchange)
+        // `docker system prune` ends with it, and fails where it is not answered.
+        case .pruneBuildCache: return .json(["CachesDeleted": nil, "SpaceReclaimed": 0])
+        case .networks, .pruneNetworks, .network, .removeNetwork, .volumes, .pruneVolumes, .volume, .removeVolume:
+            return try networksAndVolumes(route, exchange)
+        case .plugins: return .json([])
+        case .plugin(let name): throw DockerError(.notFound, "plugin \"\(name)\" not found")
+        case .notCapable(let what): throw DockerError.notCapable(of: what)
+        case .notImplemented(let operation, let hint): throw DockerError.notImplemented(operation, hint: hint)
+        case .unknown: throw DockerError.pageNotFound
+        }
+    }
+
     /// `GET|HEAD /_ping`: what clients negotiate the version with.
     func ping(_ exchange: Exchange) -> Response {
         Response(
@@ -35,7 +63,7 @@ extension DockerAPI {
         let records = try await backend.store.list(includingDeleted: false).records
         let states = records.map { ContainerState($0).isRunning }
         let running = states.count { $0 }
-        let images = Set(records.map(\.spec.image.canonical)).count
+        let images = try await catalog().entries.count
         let system = SystemFacts.current
         return .json([
             "ID": .string(backend.store.instance.text), "Name": .string(system.hostName),
@@ -84,25 +112,71 @@ struct SystemFacts: Sendable {
     }
 }
 
-/// The networks and volumes that clients find before they ask for any.
-enum Predefined {
-    static let networks: JSON = .array([network(named: "bridge"), network(named: "none")])
-    static let volumes: JSON = ["Volumes": [], "Warnings": nil]
-
-    static func network(_ reference: String) throws(DockerError) -> JSON {
-        guard ["bridge", "none"].contains(reference) else {
-            throw DockerError(.notFound, "network \(reference) not found")
+extension DockerAPI {
+    /// `GET /system/df`. Nothing of it takes space on this machine.
+    private func diskUsage(_ exchange: Exchange) async throws -> Response {
+        let kinds = exchange.query.pairs.filter { $0.name == "type" }.map(\.value)
+        for kind in kinds where !["container", "image", "volume", "build-cache"].contains(kind) {
+            throw DockerError.badParameter("unknown object type: \(kind)")
         }
-        return network(named: reference)
+        func isAsked(_ kind: String) -> Bool { kinds.isEmpty || kinds.contains(kind) }
+        let catalog = try await catalog()
+        let now = backend.clock()
+        var containers: [JSON] = []
+        if isAsked("container") {
+            containers = try await backend.store.list(includingDeleted: false).records.reversed().map {
+                ContainerSummary.json($0, imageDigest: catalog.id(of: $0.spec.image), now: now, withSize: true)
+            }
+        }
+        return .json([
+            "LayersSize": 0, "Images": isAsked("image") ? try await imageList(catalog) { _ in true } : [],
+            "Containers": .array(containers), "Volumes": [], "BuildCache": [], "BuilderSize": 0,
+        ])
     }
 
-    private static func network(named name: String) -> JSON {
-        [
-            "Name": .string(name), "Id": .string(name), "Created": "0001-01-01T00:00:00Z", "Scope": "local",
-            "Driver": .string(name == "bridge" ? "bridge" : "null"), "EnableIPv4": true, "EnableIPv6": false,
-            "IPAM": ["Driver": "default", "Options": nil, "Config": []], "Internal": false, "Attachable": false,
-            "Ingress": false, "ConfigFrom": ["Network": ""], "ConfigOnly": false, "Containers": [:], "Options": [:],
-            "Labels": [:],
-        ]
+    /// `POST /auth`: tells whether the configured registry takes the credentials. They are not kept: what Azure pulls with belongs to the configuration.
+    private func login(_ exchange: Exchange) async throws -> Response {
+        try checkJSONBody(exchange)
+        let body = try JSON.parse(
+            try await exchange.body(upTo: exchange.limits.credentialBytes), depth: exchange.limits.jsonDepth)
+        let credentials = RegistryCredentials(
+            server: try body.string("serveraddress") ?? "", user: try body.string("username") ?? "",
+            password: try body.string("password") ?? "")
+        guard let login = backend.registryLogin else {
+            throw DockerError.loginBelongsToConfiguration(credentials.server)
+        }
+        let verdict: RegistryLoginVerdict
+        do throws(ImageResolverError) {
+            verdict = try await login.check(credentials)
+        } catch {
+            throw DockerError(.internalServerError, error.description)
+        }
+        switch verdict {
+        case .accepted: return .json(["Status": "Login Succeeded", "IdentityToken": ""])
+        case .refused:
+            throw DockerError(
+                .unauthorized,
+                "login attempt to \(credentials.server) failed: unauthorized: incorrect username or password")
+        case .otherRegistry(let configured):
+            throw DockerError.notImplemented(
+                "login to \(credentials.server)", hint: "the configured registry is \(configured)")
+        }
+    }
+}
+
+extension DockerError {
+    /// The seeds' words for what a serverless backend cannot do.
+    static func notCapable(of what: String) -> DockerError {
+        .notImplemented(
+            "This backend (\(BackendCapabilities.backend)) does not support \(what). CI runners require exec-capable backends (ecs, cloudrun, aca, docker)."
+        )
+    }
+
+    fileprivate static func loginBelongsToConfiguration(_ server: String) -> DockerError {
+        notImplemented(
+            "login" + (server.isEmpty ? "" : " to \(server)"),
+            hint:
+                "no registry is configured to check it with, and what Azure pulls with belongs to the daemon's configuration: a registry with a managed identity, or app settings of the record"
+        )
     }
 }

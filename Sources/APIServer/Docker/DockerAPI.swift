@@ -43,7 +43,8 @@ struct DockerAPI: Sendable {
         ]
     }
 
-    private func route(_ exchange: Exchange, _ segments: [String]) async throws -> Response {
+    /// Throws what ``respond(to:segments:)`` makes a reply of.
+    func route(_ exchange: Exchange, _ segments: [String]) async throws -> Response {
         var version = DockerVersion.newest
         var path = segments[...]
         if let asked = path.first.flatMap({ DockerVersion(segment: $0) }) {
@@ -51,26 +52,17 @@ struct DockerAPI: Sendable {
             path = path.dropFirst()
         }
         let route = DockerRoute.resolve(method: exchange.method.rawValue, segments: Array(path))
-        if case .unknown = route { throw DockerError.pageNotFound }
+        if route == .unknown || route == .system(.unknown) { throw DockerError.pageNotFound }
         try version.checkSupported()
         switch route {
-        case .ping: return ping(exchange)
-        case .version: return versionReport()
-        case .info: return try await info()
-        case .pull: return try await pull(exchange)
-        case .images: return try await listImages()
-        case .image(let name): return try await inspectImage(name)
+        case .system(let route): return try await respond(to: route, exchange, version)
         case .createContainer: return try await create(exchange)
         case .containers: return try await list(exchange)
         case .container(let reference, let operation):
             return try await run(operation, of: reference, exchange, version)
         case .removeContainer(let reference): return try await remove(exchange, reference)
-        case .networks: return .json(Predefined.networks)
-        case .network(let name): return .json(try Predefined.network(name))
-        case .volumes: return .json(Predefined.volumes)
-        case .volume(let name): throw DockerError(.notFound, "get \(name): no such volume")
-        case .plugins: return .json([])
-        case .plugin(let name): throw DockerError(.notFound, "plugin \"\(name)\" not found")
+        case .exec where backend.configuration.sessions == .off: throw backend.refusal(of: .exec)
+        case .exec(let id, let operation): return try await run(operation, ofExec: id, exchange, version)
         case .notImplemented(let operation, let hint): throw DockerError.notImplemented(operation, hint: hint)
         case .unknown: throw DockerError.pageNotFound
         }
@@ -91,13 +83,33 @@ struct DockerAPI: Sendable {
             case .attach: try await attach(exchange, reference, version)
             case .logs: try await logs(exchange, reference, version)
             case .rename: try await rename(exchange, reference)
+            case .exec: try await createExec(exchange, reference, version)
+            case .resize: try await resize(exchange, reference)
+            case .update: try await update(exchange, reference)
+            case .top: try await top(exchange, reference)
+            case .stats: try await stats(exchange, reference, version)
+            case .changes: try await changes(exchange, reference)
+            case .export: try await export(exchange, reference)
+            case .statArchive: try await statArchive(exchange, reference)
+            case .readArchive: try await readArchive(exchange, reference)
+            case .writeArchive: try await writeArchive(exchange, reference)
             }
         } catch let error as StoreError {
             throw DockerError(error, reference: reference)
         }
     }
 
-    private static func refusal(_ error: DockerError) -> Response {
+    private func run(
+        _ operation: DockerRoute.ExecOperation, ofExec id: String, _ exchange: Exchange, _ version: DockerVersion
+    ) async throws -> Response {
+        switch operation {
+        case .json: try await inspectExec(id)
+        case .start: try await startExec(exchange, id, version)
+        case .resize: try await resizeExec(exchange, id)
+        }
+    }
+
+    static func refusal(_ error: DockerError) -> Response {
         // 304 has no body, and clients take it for a success.
         if error.status == .notModified { return Response(status: .notModified) }
         return .json(["message": .string(error.message)], status: error.status)
@@ -106,7 +118,9 @@ struct DockerAPI: Sendable {
     /// The record that a client means. Throws 404, or 400 when the id's prefix is not unique.
     func find(_ reference: String) async throws -> FunctionApp {
         switch try await backend.store.find(reference: reference) {
-        case .found(let record): return record
+        case .found(let record):
+            RequestLog.note(record.uid)
+            return record
         case .none: throw DockerError.noSuchContainer(reference)
         case .ambiguous: throw DockerError.badParameter("multiple IDs found with provided prefix: \(reference)")
         }

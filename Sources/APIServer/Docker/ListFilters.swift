@@ -1,88 +1,85 @@
 import DesiredState
 
-/// The `filters` of a list request: for each key any of its values must match, labels all of them (moby v28, `daemon/list.go`).
-struct ListFilters: Sendable {
-    private let values: [String: [String]]
+/// Which containers a list shows: for each key any of its values must match, labels all of them (moby v28, `daemon/list.go`).
+struct ListFilters {
+    let arguments: FilterArguments
+    private let names: [NamePattern]
+    /// Ids of the images that `ancestor` names, and the references themselves.
+    private let ancestors: (ids: Set<String>, references: Set<String>)
 
     /// Keys that moby takes for containers.
-    static let containerKeys: Set<String> = [
+    private static let keys: Set<String> = [
         "ancestor", "before", "exited", "expose", "health", "id", "is-task", "isolation", "label", "name", "network",
         "publish", "since", "status", "volume",
     ]
+    private static let statuses: Set = ["created", "restarting", "running", "removing", "paused", "exited", "dead"]
+    private static let healths: Set = ["none", "starting", "healthy", "unhealthy"]
 
-    /// Both encodings: `{"label":["a=b"]}` (docker-py) and `{"label":{"a=b":true}}` (the CLI). Throws 400 on others and on unknown keys.
-    init(_ text: String?, allowed: Set<String>) throws(DockerError) {
-        guard let text, !text.isEmpty else {
-            values = [:]
-            return
+    /// Throws moby's refusals.
+    init(_ text: String?, images: ImageCatalog) throws(DockerError) {
+        arguments = try FilterArguments(text, allowed: ListFilters.keys)
+        for status in arguments["status"] where !ListFilters.statuses.contains(status) {
+            throw .badParameter(
+                "invalid filter 'status=\(status)': invalid value for state (\(status)): must be one of created, running, paused, restarting, removing, exited, dead"
+            )
         }
-        let parsed: JSON
-        do throws(JSONError) {
-            parsed = try JSON.parse(text, depth: 4)
-        } catch {
-            throw .badParameter("invalid filter: not JSON")
+        for code in arguments["exited"] where Int(code) == nil {
+            throw .badParameter(
+                "invalid filter 'exited=\(code)': strconv.Atoi: parsing \"\(code)\": invalid syntax")
         }
-        guard case .object(let members) = parsed else { throw .badParameter("invalid filter: must be an object") }
-        var values: [String: [String]] = [:]
-        for member in members {
-            guard allowed.contains(member.name) else { throw .badParameter("invalid filter '\(member.name)'") }
-            switch member.value {
-            case .object(let flags): values[member.name] = flags.filter { $0.value == .bool(true) }.map(\.name)
-            case .array: values[member.name] = try parsed.strings(member.name)
-            default: throw .badParameter("invalid filter '\(member.name)': must be a list")
+        for health in arguments["health"] where !ListFilters.healths.contains(health) {
+            throw .badParameter("invalid filter 'health=\(health)'")
+        }
+        for key in ["publish", "expose"] {
+            for port in arguments[key] where !ListFilters.isPort(port) {
+                throw .badParameter("invalid filter '\(key)=\(port)'")
             }
         }
-        self.values = values
-        for status in self["status"] where !ListFilters.statuses.contains(status) {
-            throw .badParameter("invalid filter 'status=\(status)'")
+        if arguments.contains("is-task") { _ = try arguments.flag("is-task") }
+        var names: [NamePattern] = []
+        for text in arguments["name"] { names.append(try NamePattern(text)) }
+        self.names = names
+        var ids: Set<String> = []
+        var references: Set<String> = []
+        for text in arguments["ancestor"] {
+            // An image that is not known is the ancestor of none, and ambiguous beginnings of ids are, too.
+            if let found = try? images.find(text) { ids.insert(found.entry.id) }
+            if let reference = ImageReference(codedText: text) { references.insert(reference.canonical) }
         }
-        for code in self["exited"] where Int(code) == nil {
-            throw .badParameter("invalid filter 'exited=\(code)'")
+        ancestors = (ids, references)
+    }
+
+    /// `8080`, `8080/tcp`, `8000-8010/udp`.
+    private static func isPort(_ text: String) -> Bool {
+        let parts = text.split(separator: "/", omittingEmptySubsequences: false)
+        guard (1...2).contains(parts.count), parts.count == 1 || ["tcp", "udp", "sctp"].contains(parts[1]) else {
+            return false
         }
+        let ends = parts[0].split(separator: "-", omittingEmptySubsequences: false).map { UInt16($0) }
+        return (1...2).contains(ends.count) && !ends.contains(nil)
     }
 
-    private static let statuses: Set = ["created", "restarting", "running", "removing", "paused", "exited", "dead"]
+    subscript(key: String) -> [String] { arguments[key] }
 
-    subscript(key: String) -> [String] { values[key] ?? [] }
+    /// Stopped containers are listed when the filter asks about states, or for what was made before or after another container.
+    var asksForStopped: Bool { ["status", "before", "since"].contains { arguments.contains($0) } }
 
-    /// Stopped containers are listed when the filter asks about them.
-    var asksForStopped: Bool { !self["status"].isEmpty || !self["exited"].isEmpty }
-
-    func matches(_ record: FunctionApp, _ state: ContainerState) -> Bool {
-        any("id") { !$0.isEmpty && record.uid.text.hasPrefix($0) }
-            && any("name") { ListFilters.name(record.metadata.name.text, matches: $0) }
-            && self["label"].allSatisfy { ListFilters.labels(record.metadata.labels, have: $0) }
-            && any("status") { state.status.rawValue == $0 }
-            && any("exited") { state.status == .exited && state.exitCode == Int($0) }
-            && any("ancestor") { ListFilters.image(record.spec.image, isAncestor: $0) }
-            && any("network") { ["bridge", "default"].contains($0) }
-            && any("health") { $0 == "none" }
-            && any("isolation") { $0 == "default" }
-            && any("is-task") { ["0", "f", "false"].contains($0.lowercased()) }
-            && ["volume", "publish", "expose"].allSatisfy { self[$0].isEmpty }
-    }
-
-    private func any(_ key: String, _ matches: (String) -> Bool) -> Bool {
-        guard let wanted = values[key], !wanted.isEmpty else { return true }
-        return wanted.contains(where: matches)
-    }
-
-    /// moby matches names as regular expressions, with and without the slash in front; a text that is none is looked for as it is.
-    private static func name(_ name: String, matches pattern: String) -> Bool {
-        // Long expressions could take for ever; the error of a malformed one is lost because the text itself is tried instead.
-        guard pattern.utf8.count <= 256, let expression = try? Regex(pattern) else { return name.contains(pattern) }
-        return name.contains(expression) || ("/" + name).contains(expression)
-    }
-
-    private static func labels(_ labels: [String: String], have wanted: String) -> Bool {
-        let parts = wanted.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
-        guard let value = labels[parts[0]] else { return false }
-        return parts.count == 1 || value == parts[1]
-    }
-
-    private static func image(_ image: ImageReference, isAncestor wanted: String) -> Bool {
-        // A text that is no reference names no image.
-        guard let reference = try? ImageReference(parsing: wanted) else { return false }
-        return reference.canonical == image.canonical
+    func matches(_ record: FunctionApp, _ state: ContainerState, imageID: String) -> Bool {
+        arguments.any("id") { !$0.isEmpty && record.uid.text.hasPrefix($0) }
+            && (names.isEmpty
+                || names.contains {
+                    $0.matches(record.metadata.name.text) || $0.matches("/" + record.metadata.name.text)
+                })
+            && arguments.matchesAll("label", of: record.metadata.labels)
+            && arguments.exactly("status", state.status.rawValue)
+            && arguments.any("exited") { state.status == .exited && state.exitCode == Int($0) }
+            && arguments.any("ancestor") { _ in
+                ancestors.ids.contains(imageID) || ancestors.references.contains(record.spec.image.canonical)
+            }
+            && arguments.any("network") { PredefinedNetwork.bridge.isMeant(by: $0) || $0 == "default" }
+            && arguments.any("health") { $0 == "none" }
+            && arguments.any("isolation") { $0 == "default" }
+            && arguments.any("is-task") { ["0", "false"].contains($0) }
+            && ["volume", "publish", "expose"].allSatisfy { !arguments.contains($0) }
     }
 }

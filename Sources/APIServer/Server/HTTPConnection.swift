@@ -4,6 +4,7 @@ import NIOCore
 import NIOHTTP1
 import NIOHTTPTypes
 import NIOHTTPTypesHTTP1
+import NIOSSL
 
 /// The pipeline of one connection: HTTP/1.1 with limits, idle time-out, and the way out of HTTP that attach needs.
 struct HTTPConnection: ServerChildChannel, HTTPChannelHandler {
@@ -11,6 +12,8 @@ struct HTTPConnection: ServerChildChannel, HTTPChannelHandler {
 
     let responder: HTTPChannelHandler.Responder
     let limits: APIServerConfiguration.Limits
+    /// `nil` = plain. Asked for at each connection, since files can be read anew.
+    var tls: @Sendable () -> NIOSSLContext? = { nil }
 
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
         channel.eventLoop.makeCompletedFuture {
@@ -24,12 +27,16 @@ struct HTTPConnection: ServerChildChannel, HTTPChannelHandler {
                 HTTPRequestDecoder(leftOverBytesStrategy: .forwardBytes, limitConfiguration: decoding))
             let codec = HTTP1ToHTTPServerCodec(secure: false)
             let gate = HijackGate()
+            let clock = HeadClock(limits)
             let pipeline = channel.pipeline.syncOperations
+            if let context = tls() { try pipeline.addHandler(NIOSSLServerHandler(context: context)) }
             try pipeline.addHandler(gate)
+            try pipeline.addHandler(clock)
             try pipeline.addHandler(encoder)
             try pipeline.addHandler(decoder)
             try pipeline.addHandler(codec)
-            try pipeline.addHandler(HijackHandler(encoder: encoder, decoder: decoder, codec: codec, gate: gate))
+            try pipeline.addHandler(
+                HijackHandler(encoder: encoder, decoder: decoder, codec: codec, gate: gate, clock: clock))
             try pipeline.addHandler(HTTPConnectionStateHandler(idleTimeout: limits.idleTimeout, logger: logger))
             return try NIOAsyncChannel(
                 wrappingChannelSynchronously: channel, configuration: .init(isOutboundHalfClosureEnabled: true))

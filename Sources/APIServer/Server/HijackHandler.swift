@@ -19,6 +19,7 @@ final class HijackHandler: ChannelDuplexHandler {
     private let decoder: ByteToMessageHandler<HTTPRequestDecoder>
     private let codec: HTTP1ToHTTPServerCodec
     private let gate: HijackGate
+    private let clock: HeadClock
     private var context: ChannelHandlerContext?
     private var isRaw = false
     /// NIO's parser reads nothing behind a request that offered an upgrade, so its response must end the connection unless it becomes raw.
@@ -33,12 +34,13 @@ final class HijackHandler: ChannelDuplexHandler {
 
     init(
         encoder: HTTPResponseEncoder, decoder: ByteToMessageHandler<HTTPRequestDecoder>, codec: HTTP1ToHTTPServerCodec,
-        gate: HijackGate
+        gate: HijackGate, clock: HeadClock
     ) {
         self.encoder = encoder
         self.decoder = decoder
         self.codec = codec
         self.gate = gate
+        self.clock = clock
         gate.hijack = self
     }
 
@@ -46,6 +48,7 @@ final class HijackHandler: ChannelDuplexHandler {
     func begin() -> EventLoopFuture<RawConnection>? {
         guard let context, !isRaw, context.channel.isActive else { return nil }
         isRaw = true
+        clock.becameRaw()
         let made = RawConnection.Inbound.makeSequence(
             backPressureStrategy: .init(lowWatermark: 4, highWatermark: 16), finishOnDeinit: true,
             delegate: HijackDelegate(handler: NIOLoopBound(self, eventLoop: context.eventLoop)))
@@ -83,8 +86,14 @@ final class HijackHandler: ChannelDuplexHandler {
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        if !isRaw, case .head(let head) = unwrapInboundIn(data) {
-            isParserStopped = head.headerFields[.upgrade] != nil && head.headerFields[.connection] != nil
+        if !isRaw {
+            switch unwrapInboundIn(data) {
+            case .head(let head):
+                clock.headArrived()
+                isParserStopped = head.headerFields[.upgrade] != nil && head.headerFields[.connection] != nil
+            case .body: break
+            case .end: clock.requestEnded()
+            }
         }
         context.fireChannelRead(data)
     }
@@ -137,7 +146,9 @@ final class HijackHandler: ChannelDuplexHandler {
             if isParserStopped { head.headerFields[.connection] = "close" }
             closesAfterResponse = head.headerFields[.connection] == "close"
             context.write(wrapOutboundOut(.head(head)), promise: promise)
-        case .end where closesAfterResponse:
+        case .end:
+            clock.answered()
+            guard closesAfterResponse else { return context.write(data, promise: promise) }
             context.writeAndFlush(data, promise: promise)
             context.close(mode: .output, promise: nil)
         default:

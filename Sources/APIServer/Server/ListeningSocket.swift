@@ -16,12 +16,14 @@ struct ListeningSocket: ~Copyable {
     private static let backlog: Int32 = 256
 
     /// Throws when the directory is missing, when the path is something else than a stale socket of our own, or when the system refuses.
-    init(path: String) throws(ListeningSocketError) {
+    /// `group` = name or number of the group that may connect, `nil` = the process's own.
+    init(path: String, group: String? = nil) throws(ListeningSocketError) {
         // NIO ignores this signal when it makes a socket itself. It did not make this one, and a client that leaves must not end the process.
         signal(SIGPIPE, SIG_IGN)
         // Nobody could connect to a longer one; the temporary one is bounded where it is bound.
         guard path.utf8.count < MemoryLayout.size(ofValue: sockaddr_un().sun_path) else { throw .pathTooLong(path) }
         let parent = ListeningSocket.parent(of: path)
+        let groupID = try group.map { text throws(ListeningSocketError) in try ListeningSocket.groupID(text) }
         let lock = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard lock >= 0 else { throw .system("open the directory \(parent)", errno) }
         defer { close(lock) }
@@ -37,7 +39,8 @@ struct ListeningSocket: ~Copyable {
         let temporary = directory + "/s"
         let descriptor = try ListeningSocket.bound(to: temporary)
         let isMade =
-            chmod(temporary, ListeningSocket.mode) == 0 && listen(descriptor, ListeningSocket.backlog) == 0
+            (groupID.map { chown(temporary, uid_t.max, $0) == 0 } ?? true)
+            && chmod(temporary, ListeningSocket.mode) == 0 && listen(descriptor, ListeningSocket.backlog) == 0
             && link(temporary, path) == 0
         let code = errno
         unlink(temporary)
@@ -118,6 +121,13 @@ struct ListeningSocket: ~Copyable {
         }
     }
 
+    private static func groupID(_ text: String) throws(ListeningSocketError) -> gid_t {
+        if let number = gid_t(text) { return number }
+        // Called once at the start, before there are other threads that could ask for groups.
+        guard let group = getgrnam(text) else { throw .unknownGroup(text) }
+        return group.pointee.gr_gid
+    }
+
     private static func parent(of path: String) -> String {
         guard let slash = path.lastIndex(of: "/") else { return "." }
         return slash == path.startIndex ? "/" : String(path[..<slash])
@@ -130,6 +140,7 @@ package enum ListeningSocketError: Error, Hashable, Sendable, CustomStringConver
     case foreign(String)
     case directoryBusy(String)
     case pathTooLong(String)
+    case unknownGroup(String)
     case system(String, Int32)
 
     package var description: String {
@@ -138,6 +149,7 @@ package enum ListeningSocketError: Error, Hashable, Sendable, CustomStringConver
         case .notASocket(let path): "\(path) exists and is not a socket; it is left alone"
         case .foreign(let path): "\(path) belongs to another user; it is left alone"
         case .directoryBusy(let directory): "another daemon is starting in \(directory)"
+        case .unknownGroup(let name): "there is no group \(name) for the socket"
         case .pathTooLong(let path): "the path \(path) is too long for a socket"
         case .system(let what, let code): "cannot \(what): \(String(cString: strerror(code)))"
         }

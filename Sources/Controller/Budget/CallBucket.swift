@@ -33,8 +33,9 @@ struct CallCost: Hashable {
             line = .reads
             reads = 1
         case .readDetails(let design, _):
-            // The site and its configuration, and by POST the settings and the mounts where one of them is ours.
-            line = .reads
+            // The site and its configuration, and by POST the settings and the mounts where one of them is ours. It stands in
+            // line for the scarcer quota: what is paid beside is not waited for, and users' writes would be in debt for it.
+            line = .writes
             reads = 2
             writes = design.mounts.isEmpty ? 1 : 2
         case .readContainerLog:

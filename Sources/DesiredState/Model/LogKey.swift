@@ -20,5 +20,9 @@ package enum LogKey: String, Sendable, CaseIterable {
     case method
     case path
     case status
+    /// Of a request, to the end of its response, in milliseconds.
+    case duration = "duration_ms"
+    /// Of a request to the daemon: the client's own, or one that was made for it.
+    case requestID = "request_id"
     case socket
 }

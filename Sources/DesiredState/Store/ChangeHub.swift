@@ -7,6 +7,7 @@ package final class ChangeHub: Sendable {
         /// Waiters for one record: one pending wake-up is enough, so nothing queues up behind a slow one.
         var waiters: [UID: [Int: AsyncStream<Void>.Continuation]] = [:]
         var watchers: [Int: AsyncStream<Void>.Continuation] = [:]
+        var listeners: [Int: AsyncStream<Void>.Continuation] = [:]
         var controllers: [Int: AsyncStream<[UID]>.Continuation] = [:]
     }
 
@@ -43,6 +44,26 @@ package final class ChangeHub: Sendable {
             self?.state.withLockedValue { $0.watchers[id] = nil }
         }
         return stream
+    }
+
+    /// An element after each commit that left events.
+    package func subscribeToEvents() -> AsyncStream<Void> {
+        let (stream, continuation) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        let id = state.withLockedValue { state in
+            state.nextID += 1
+            state.listeners[state.nextID] = continuation
+            return state.nextID
+        }
+        continuation.onTermination = { [weak self] _ in
+            self?.state.withLockedValue { $0.listeners[id] = nil }
+        }
+        return stream
+    }
+
+    package func publishEvents() {
+        state.withLockedValue { state in
+            for continuation in state.listeners.values { continuation.yield() }
+        }
     }
 
     /// The records that users' commits touched. Unbounded, since its one reader only marks keys as dirty.

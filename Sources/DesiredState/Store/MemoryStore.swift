@@ -48,6 +48,7 @@ package final class MemoryStore: RecordStore {
             try MemoryWrite.carryOut(transaction, on: &tables)
         }
         changes.publish(committed.touched, origin: transaction.origin)
+        if committed.hasEvents { changes.publishEvents() }
         try intervene(access, .kept)
         return committed.revision
     }
@@ -157,6 +158,24 @@ package final class MemoryStore: RecordStore {
         try read { $0.images[canonical] }
     }
 
+    package func images() async throws(StoreError) -> [ImageRecord] {
+        try read { $0.images.values.sorted { $0.canonical < $1.canonical } }
+    }
+
+    package func events(
+        after number: Int64, since: Instant?, limit: Int
+    ) async throws(StoreError) -> [EngineEvent] {
+        try read { tables in
+            let kept = tables.events.suffix(EngineEvent.maximumKept)
+            let wanted = kept.drop { event in event.number <= number || since.map { event.at < $0 } ?? false }
+            return Array(wanted.prefix(max(0, limit)))
+        }
+    }
+
+    package func newestEventNumber() async throws(StoreError) -> Int64 {
+        try read { $0.events.last?.number ?? 0 }
+    }
+
     package func newestEpoch() async throws(StoreError) -> Epoch? {
         try read { $0.newestEpoch > 0 ? Epoch($0.newestEpoch) : nil }
     }
@@ -208,7 +227,7 @@ package final class MemoryStore: RecordStore {
         }.get()
     }
 
-    private func read<T>(_ body: (MemoryTables) throws(StoreError) -> T) throws(StoreError) -> T {
+    func read<T>(_ body: (MemoryTables) throws(StoreError) -> T) throws(StoreError) -> T {
         if Task.isCancelled { throw StoreError(.cancelled) }
         try intervene(.read, .asked)
         return try tables.withLockedValue { tables in

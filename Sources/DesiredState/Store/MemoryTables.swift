@@ -10,6 +10,8 @@ struct MemoryTables: Sendable {
         var attempts: [Attempt] = []
         var intent: Intent?
         var inventories: Set<String> = []
+        /// In order of creation.
+        var execs: [ExecRecord] = []
     }
 
     var revision = Revision.zero
@@ -21,12 +23,16 @@ struct MemoryTables: Sendable {
     var names: [RecordName: UID] = [:]
     /// Whose attempt a token is.
     var tokens: [String: UID] = [:]
+    /// Whose executed command an id is.
+    var execOwners: [String: UID] = [:]
     var journals: [UID: [JournalEntry]] = [:]
     /// Final forms of forgotten records, oldest first.
     var deletions: [FunctionApp] = []
     var tombstones: [UID: Tombstone] = [:]
     var sightings: [String: Sighting] = [:]
     var images: [String: ImageRecord] = [:]
+    /// Oldest first, with some more than are kept.
+    var events: [EngineEvent] = []
     /// With the store's revision when the next life began; before that the largest there is.
     var writers: [String: Revision] = [:]
     var freeze: Freeze?
@@ -35,6 +41,21 @@ struct MemoryTables: Sendable {
 
     func record(named name: RecordName) -> FunctionApp? {
         names[name].flatMap { rows[$0]?.record }
+    }
+
+    /// Dropped in batches: each would move all others.
+    mutating func add(_ new: [EngineEvent]) {
+        for var event in new {
+            if let last = events.last {
+                event.number = last.number + 1
+                event.at = max(event.at, last.at + .nanoseconds(1))
+            } else {
+                event.number = 1
+            }
+            events.append(event)
+        }
+        let surplus = events.count - EngineEvent.maximumKept
+        if surplus > EngineEvent.maximumKept / 8 { events.removeFirst(surplus) }
     }
 
     /// Throws `compacted`.

@@ -2,6 +2,7 @@
 struct MemoryWrite {
     private(set) var revision: Revision
     private(set) var touched: Set<UID> = []
+    private var events: [EngineEvent] = []
     /// How to put back what was written, newest last. Tables are written in place: a copy for every transaction would cost
     /// time in proportion to the number of records.
     private var undo: [(inout MemoryTables) -> Void] = []
@@ -9,7 +10,7 @@ struct MemoryWrite {
     /// Applies all operations or none.
     static func carryOut(
         _ transaction: Transaction, on tables: inout MemoryTables
-    ) throws(StoreError) -> (revision: Revision, touched: [UID]) {
+    ) throws(StoreError) -> (revision: Revision, touched: [UID], hasEvents: Bool) {
         if let epoch = transaction.epoch, epoch.number != tables.newestEpoch {
             throw StoreError(.fenced(newest: Epoch(tables.newestEpoch)))
         }
@@ -21,7 +22,8 @@ struct MemoryWrite {
             throw error
         }
         tables.revision = write.revision
-        return (write.revision, write.touched.sorted())
+        tables.add(write.events)
+        return (write.revision, write.touched.sorted(), !write.events.isEmpty)
     }
 
     private init(revision: Revision) {
@@ -55,11 +57,16 @@ struct MemoryWrite {
         case .forget(let uid, let siteName, let instant):
             try forget(uid, siteName: siteName, at: instant, in: &tables)
         case .putImage(let image): set(\.images, image.canonical, image, in: &tables)
+        case .removeImage(let canonical): set(\.images, canonical, nil, in: &tables)
+        case .addEvent(let event): events.append(event)
         case .keepSighting(let sighting): set(\.sightings, sighting.siteName, sighting, in: &tables)
         case .dropSighting(let siteName): set(\.sightings, siteName, nil, in: &tables)
         case .addToInventory(let name, let uid):
             guard tables.rows[uid] != nil else { throw StoreError(.notFound(uid)) }
             edit(uid, in: &tables) { $0.inventories.insert(name) }
+        case .createExec(let exec): try createExec(exec, in: &tables)
+        case .startExec(let id, let instant): try startExec(id, at: instant, in: &tables)
+        case .finishExec(let id, let result): finishExec(id, result, in: &tables)
         case .setFreeze(let freeze): set(\.freeze, freeze, in: &tables)
         case .acceptWriter(let writer): set(\.writers, writer, Revision(.max), in: &tables)
         case .raiseRevision(let wanted):
@@ -89,6 +96,7 @@ struct MemoryWrite {
         set(\.newestOrdinal, tables.newestOrdinal + 1, in: &tables)
         let row = MemoryTables.Row(record: created, ordinal: tables.newestOrdinal, createdRevision: revision)
         set(\.rows, record.uid, row, in: &tables)
+        events += EngineEvent.created(created)
         touched.insert(record.uid)
     }
 
@@ -117,6 +125,7 @@ struct MemoryWrite {
         if !before.isBeingDeleted { set(\.names, before.metadata.name, nil, in: &tables) }
         if !record.isBeingDeleted { set(\.names, record.metadata.name, uid, in: &tables) }
         edit(uid, in: &tables) { $0.record = record }
+        events += EngineEvent.changed(from: before, to: record)
         touched.insert(uid)
     }
 
@@ -127,10 +136,12 @@ struct MemoryWrite {
         var record = row.record
         record.metadata.resourceVersion = revision
         for attempt in row.attempts { set(\.tokens, attempt.token, nil, in: &tables) }
+        for exec in row.execs { set(\.execOwners, exec.id, nil, in: &tables) }
         if !record.isBeingDeleted { set(\.names, record.metadata.name, nil, in: &tables) }
         set(\.journals, uid, nil, in: &tables)
         set(\.rows, uid, nil, in: &tables)
         keepDeletion(record, in: &tables)
+        events += EngineEvent.forgotten(record, at: instant)
         if let siteName {
             set(
                 \.tombstones, uid, Tombstone(uid: uid, siteName: siteName, forgottenAt: instant), in: &tables)
@@ -186,7 +197,7 @@ struct MemoryWrite {
     // MARK: writing with a way back
 
     /// Does nothing without the row.
-    private mutating func edit(
+    mutating func edit(
         _ uid: UID, in tables: inout MemoryTables, _ body: (inout MemoryTables.Row) -> Void
     ) {
         guard var row = tables.rows[uid] else { return }
@@ -194,7 +205,7 @@ struct MemoryWrite {
         set(\.rows, uid, row, in: &tables)
     }
 
-    private mutating func set<Key, Value>(
+    mutating func set<Key, Value>(
         _ table: WritableKeyPath<MemoryTables, [Key: Value]>, _ key: Key, _ value: Value?,
         in tables: inout MemoryTables
     ) {

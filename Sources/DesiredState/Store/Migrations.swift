@@ -99,6 +99,33 @@ enum Migrations {
                     CREATE INDEX journalByRecord ON journal (uid, id);
                     """)
         }
+        migrator.registerMigration("4") { database in
+            try database.execute(
+                sql: """
+                    CREATE TABLE engineEvents (
+                        number INTEGER PRIMARY KEY,
+                        at INTEGER NOT NULL,
+                        document BLOB NOT NULL
+                    );
+                    -- The canonical reference that a name was given to; NULL: it is its own.
+                    ALTER TABLE images ADD COLUMN source TEXT;
+                    """)
+        }
+        migrator.registerMigration("5") { database in
+            try database.execute(
+                sql: """
+                    CREATE TABLE execs (
+                        -- In order of creation.
+                        number INTEGER PRIMARY KEY,
+                        id TEXT NOT NULL UNIQUE,
+                        uid TEXT NOT NULL REFERENCES records (uid),
+                        isOpen INTEGER NOT NULL,
+                        document BLOB NOT NULL
+                    );
+                    CREATE INDEX execsByRecord ON execs (uid, number);
+                    CREATE INDEX openExecs ON execs (number) WHERE isOpen;
+                    """)
+        }
         return migrator
     }
 }

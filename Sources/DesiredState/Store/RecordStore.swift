@@ -30,6 +30,24 @@ package protocol RecordStore: Sendable {
     func tombstone(_ uid: UID) async throws(StoreError) -> Tombstone?
 
     func image(_ canonical: String) async throws(StoreError) -> ImageRecord?
+    /// In order of their canonical references.
+    func images() async throws(StoreError) -> [ImageRecord]
+
+    // MARK: events of Docker's clients
+
+    /// Up to `limit` events with higher numbers that happened at `since` or later (`nil` = whenever), oldest first. The oldest ones of all give way: a
+    /// first number that does not follow on says so.
+    func events(after number: Int64, since: Instant?, limit: Int) async throws(StoreError) -> [EngineEvent]
+    /// 0 = there was none yet.
+    func newestEventNumber() async throws(StoreError) -> Int64
+
+    // MARK: commands beside runs
+
+    func exec(_ id: String) async throws(StoreError) -> ExecRecord?
+    /// In order of creation.
+    func execs(of uid: UID) async throws(StoreError) -> [ExecRecord]
+    /// Those that may be running, of all records.
+    func openExecs() async throws(StoreError) -> [ExecRecord]
 
     // MARK: lives of the controller
 
@@ -135,11 +153,14 @@ package struct ImageRecord: Hashable, Sendable, Codable {
     /// As the registry answered; `nil` when none was asked.
     package let digest: String?
     package let pulledAt: Instant
+    /// The canonical reference that this name was given to by `docker tag`, and that Azure pulls; `nil` = it is in a registry under its own name.
+    package let source: String?
 
-    package init(canonical: String, digest: String?, pulledAt: Instant) {
+    package init(canonical: String, digest: String?, pulledAt: Instant, source: String? = nil) {
         self.canonical = canonical
         self.digest = digest
         self.pulledAt = pulledAt
+        self.source = source
     }
 }
 
@@ -194,6 +215,16 @@ package struct Transaction: Hashable, Sendable {
         /// Removes the record and all that belongs to it, and leaves a tombstone if it had a site.
         case forget(UID, siteName: String?, at: Instant)
         case putImage(ImageRecord)
+        /// Fails with `notFound` without the record, and with `conflict` when one with this id exists.
+        case createExec(ExecRecord)
+        /// Fails with `conflict` unless it is there and was never started.
+        case startExec(id: String, at: Instant)
+        /// Does nothing when it is gone or has a result already: the first one wins.
+        case finishExec(id: String, ExecResult)
+        /// Does nothing when there is none.
+        case removeImage(String)
+        /// For what records do not tell by themselves.
+        case addEvent(EngineEvent)
         /// Takes the place of an earlier sighting of that site.
         case keepSighting(Sighting)
         case dropSighting(siteName: String)

@@ -38,6 +38,14 @@ extension Attempt {
     }
 }
 
+extension ImageRecord {
+    init(row: Row) {
+        self.init(
+            canonical: row["canonical"], digest: row["digest"], pulledAt: Instant(nanoseconds: row["pulledAt"]),
+            source: row["source"])
+    }
+}
+
 extension Intent {
     init(row: Row) throws {
         guard let uid = UID(row["uid"] as String), let kind = Kind(rawValue: row["kind"]) else {

@@ -49,19 +49,20 @@ package final class SQLiteStore: RecordStore {
 
     @discardableResult
     package func commit(_ transaction: Transaction) async throws(StoreError) -> Revision {
-        let committed: (revision: Revision, touched: [UID])
+        let committed: (revision: Revision, touched: [UID], hasEvents: Bool)
         do {
             committed = try await pool.write { database in
                 var write = try StoreWrite(database: database)
                 try write.check(transaction.epoch)
                 for operation in transaction.operations { try write.apply(operation) }
                 try write.finish()
-                return (write.revision, write.touched.sorted())
+                return (write.revision, write.touched.sorted(), !write.events.isEmpty)
             }
         } catch {
             throw StoreError(translating: error)
         }
         changes.publish(committed.touched, origin: transaction.origin)
+        if committed.hasEvents { changes.publishEvents() }
         return committed.revision
     }
 
@@ -177,12 +178,34 @@ package final class SQLiteStore: RecordStore {
     package func image(_ canonical: String) async throws(StoreError) -> ImageRecord? {
         try await read { database in
             try Row.fetchOne(
-                database.cachedStatement(sql: "SELECT digest, pulledAt FROM images WHERE canonical = ?"),
-                arguments: [canonical]
-            ).map { row in
-                ImageRecord(
-                    canonical: canonical, digest: row["digest"], pulledAt: Instant(nanoseconds: row["pulledAt"]))
-            }
+                database.cachedStatement(sql: "SELECT * FROM images WHERE canonical = ?"), arguments: [canonical]
+            ).map(ImageRecord.init)
+        }
+    }
+
+    package func images() async throws(StoreError) -> [ImageRecord] {
+        try await read { database in
+            try Row.fetchAll(database, sql: "SELECT * FROM images ORDER BY canonical").map(ImageRecord.init)
+        }
+    }
+
+    // MARK: events of Docker's clients
+
+    package func events(
+        after number: Int64, since: Instant?, limit: Int
+    ) async throws(StoreError) -> [EngineEvent] {
+        try await read { database in
+            try Data.fetchAll(
+                database.cachedStatement(
+                    sql: "SELECT document FROM engineEvents WHERE number > ? AND at >= ? ORDER BY number LIMIT ?"),
+                arguments: [number, since?.nanoseconds ?? .min, max(0, limit)]
+            ).map { try JSONDecoder().decode(EngineEvent.self, from: $0) }
+        }
+    }
+
+    package func newestEventNumber() async throws(StoreError) -> Int64 {
+        try await read { database in
+            try Int64.fetchOne(database.cachedStatement(sql: "SELECT max(number) FROM engineEvents")) ?? 0
         }
     }
 
@@ -302,7 +325,7 @@ package final class SQLiteStore: RecordStore {
         }
     }
 
-    private func read<T: Sendable>(_ body: @escaping @Sendable (Database) throws -> T) async throws(StoreError) -> T {
+    func read<T: Sendable>(_ body: @escaping @Sendable (Database) throws -> T) async throws(StoreError) -> T {
         do {
             return try await pool.read(body)
         } catch {

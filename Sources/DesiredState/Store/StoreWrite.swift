@@ -6,6 +6,7 @@ struct StoreWrite {
     let database: Database
     private(set) var revision: Revision
     private(set) var touched: Set<UID> = []
+    private(set) var events: [EngineEvent] = []
 
     init(database: Database) throws {
         self.database = database
@@ -49,8 +50,10 @@ struct StoreWrite {
         case .forget(let uid, let siteName, let instant): try forget(uid, siteName: siteName, at: instant)
         case .putImage(let image):
             try execute(
-                "INSERT OR REPLACE INTO images (canonical, digest, pulledAt) VALUES (?, ?, ?)",
-                [image.canonical, image.digest, image.pulledAt.nanoseconds])
+                "INSERT OR REPLACE INTO images (canonical, digest, pulledAt, source) VALUES (?, ?, ?, ?)",
+                [image.canonical, image.digest, image.pulledAt.nanoseconds, image.source])
+        case .removeImage(let canonical): try execute("DELETE FROM images WHERE canonical = ?", [canonical])
+        case .addEvent(let event): events.append(event)
         case .keepSighting(let sighting):
             try execute(
                 "INSERT OR REPLACE INTO sightings (siteName, document) VALUES (?, ?)",
@@ -59,6 +62,9 @@ struct StoreWrite {
         case .addToInventory(let name, let uid):
             guard try RecordRow.fetch(database, uid: uid) != nil else { throw StoreError(.notFound(uid)) }
             try execute("INSERT OR IGNORE INTO inventories (name, uid) VALUES (?, ?)", [name, uid.text])
+        case .createExec(let exec): try createExec(exec)
+        case .startExec(let id, let instant): try startExec(id, at: instant)
+        case .finishExec(let id, let result): try finishExec(id, result)
         case .setFreeze(let freeze):
             try execute("UPDATE store SET freeze = ?", [try freeze.map { try JSONEncoder().encode($0) }])
         case .acceptWriter(let writer):
@@ -76,6 +82,24 @@ struct StoreWrite {
 
     mutating func finish() throws {
         try execute("UPDATE store SET revision = ?", [revision.number])
+        if !events.isEmpty { try keepEvents() }
+    }
+
+    private func keepEvents() throws {
+        let last = try Row.fetchOne(
+            database.cachedStatement(sql: "SELECT number, at FROM engineEvents ORDER BY number DESC LIMIT 1"))
+        var number: Int64 = last?["number"] ?? 0
+        var latest = (last?["at"] as Int64?).map(Instant.init(nanoseconds:))
+        for var event in events {
+            number += 1
+            if let latest { event.at = max(event.at, latest + .nanoseconds(1)) }
+            latest = event.at
+            event.number = number
+            try execute(
+                "INSERT INTO engineEvents (number, at, document) VALUES (?, ?, ?)",
+                [number, event.at.nanoseconds, try JSONEncoder().encode(event)])
+        }
+        try execute("DELETE FROM engineEvents WHERE number <= ?", [number - Int64(EngineEvent.maximumKept)])
     }
 
     // MARK: records
@@ -98,6 +122,7 @@ struct StoreWrite {
                 record.uid.text, record.metadata.name.text, record.isBeingDeleted, revision.number, revision.number,
                 try RecordRow.encode(record, revision: revision),
             ])
+        events += EngineEvent.created(record)
         touched.insert(record.uid)
     }
 
@@ -128,6 +153,7 @@ struct StoreWrite {
                 record.metadata.name.text, record.isBeingDeleted, revision.number,
                 try RecordRow.encode(record, revision: revision), uid.text,
             ])
+        events += EngineEvent.changed(from: before, to: record)
         touched.insert(uid)
     }
 
@@ -137,6 +163,7 @@ struct StoreWrite {
         try execute("DELETE FROM intents WHERE uid = ?", [uid.text])
         try execute("DELETE FROM inventories WHERE uid = ?", [uid.text])
         try execute("DELETE FROM journal WHERE uid = ?", [uid.text])
+        try execute("DELETE FROM execs WHERE uid = ?", [uid.text])
         try execute("DELETE FROM records WHERE uid = ?", [uid.text])
         try execute(
             "INSERT INTO deletions (revision, uid, document) VALUES (?, ?, ?)",
@@ -149,6 +176,7 @@ struct StoreWrite {
         try execute(
             "DELETE FROM tombstones WHERE forgottenAt < ?", [(instant + (.zero - Tombstone.lifetime)).nanoseconds])
         try compactDeletions()
+        events += EngineEvent.forgotten(record, at: instant)
         touched.insert(uid)
     }
 
@@ -191,7 +219,7 @@ struct StoreWrite {
     }
 
     /// For rows that refer to a record: throws `notFound` without it.
-    private func executeOnRecord(_ uid: UID, _ sql: String, _ arguments: [(any DatabaseValueConvertible)?]) throws {
+    func executeOnRecord(_ uid: UID, _ sql: String, _ arguments: [(any DatabaseValueConvertible)?]) throws {
         do {
             try execute(sql, arguments)
         } catch let error as DatabaseError where error.extendedResultCode == .SQLITE_CONSTRAINT_FOREIGNKEY {
@@ -199,7 +227,7 @@ struct StoreWrite {
         }
     }
 
-    private func execute(_ sql: String, _ arguments: [(any DatabaseValueConvertible)?]) throws {
+    func execute(_ sql: String, _ arguments: [(any DatabaseValueConvertible)?]) throws {
         try database.cachedStatement(sql: sql).execute(arguments: StatementArguments(arguments))
     }
 }

@@ -94,6 +94,36 @@ struct LifeStore: RecordStore {
         return try await base.image(canonical)
     }
 
+    func exec(_ id: String) async throws(StoreError) -> ExecRecord? {
+        try await approach(isWrite: false)
+        return try await base.exec(id)
+    }
+
+    func execs(of uid: UID) async throws(StoreError) -> [ExecRecord] {
+        try await approach(isWrite: false)
+        return try await base.execs(of: uid)
+    }
+
+    func openExecs() async throws(StoreError) -> [ExecRecord] {
+        try await approach(isWrite: false)
+        return try await base.openExecs()
+    }
+
+    func images() async throws(StoreError) -> [ImageRecord] {
+        try await approach(isWrite: false)
+        return try await base.images()
+    }
+
+    func events(after number: Int64, since: Instant?, limit: Int) async throws(StoreError) -> [EngineEvent] {
+        try await approach(isWrite: false)
+        return try await base.events(after: number, since: since, limit: limit)
+    }
+
+    func newestEventNumber() async throws(StoreError) -> Int64 {
+        try await approach(isWrite: false)
+        return try await base.newestEventNumber()
+    }
+
     func newestEpoch() async throws(StoreError) -> Epoch? {
         try await approach(isWrite: false)
         return try await base.newestEpoch()

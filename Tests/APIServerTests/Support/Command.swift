@@ -48,6 +48,10 @@ enum SklsProgram {
 
 extension TestServer {
     func docker(_ arguments: String..., input: String = "") async throws -> CommandResult {
+        try await docker(arguments, input: input)
+    }
+
+    func docker(_ arguments: [String], input: String = "") async throws -> CommandResult {
         try await run(
             DockerCLI.path ?? "docker", arguments,
             environment: ["DOCKER_HOST": host, "DOCKER_CONFIG": directory, "DOCKER_CLI_HINTS": "false"], input: input)

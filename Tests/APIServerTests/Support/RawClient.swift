@@ -12,9 +12,22 @@ final class RawClient: Sendable {
     static func with<Value: Sendable>(
         _ path: String, _ body: @Sendable (Session) async throws -> Value
     ) async throws -> Value {
+        try await with(try SocketAddress(unixDomainSocketPath: path), body)
+    }
+
+    /// On this machine.
+    static func with<Value: Sendable>(
+        port: Int, _ body: @Sendable (Session) async throws -> Value
+    ) async throws -> Value {
+        try await with(try SocketAddress(ipAddress: "127.0.0.1", port: port), body)
+    }
+
+    private static func with<Value: Sendable>(
+        _ address: SocketAddress, _ body: @Sendable (Session) async throws -> Value
+    ) async throws -> Value {
         let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .channelOption(.allowRemoteHalfClosure, value: true)
-            .connect(unixDomainSocketPath: path) { channel in
+            .connect(to: address) { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try NIOAsyncChannel<ByteBuffer, ByteBuffer>(
                         wrappingChannelSynchronously: channel,
@@ -42,6 +55,10 @@ final class RawClient: Sendable {
 
         func send(_ text: String) async throws {
             try await outbound.write(ByteBuffer(string: text))
+        }
+
+        func send(_ bytes: ByteBuffer) async throws {
+            try await outbound.write(bytes)
         }
 
         func halfClose() {

@@ -18,16 +18,34 @@ struct TestServer: Sendable {
     let readiness: FakeReadiness
     let leaks: FakeLeaks
     let previewer: FakePreviewer
+    /// Of the TCP listeners, in the order of their configuration.
+    let ports: [Int]
+    let log: LogLines
     /// Ends when the server has.
     let stopped: AsyncStream<Never>
     private let services: ServiceGroup
 
     static func with(
         limits: APIServerConfiguration.Limits = .init(), images: any ImageResolver = FakeRegistry(),
+        sessions: any ContainerSessions = NoSessions(), policy: APIServerConfiguration.SessionPolicy = .asProvided,
+        login: (any RegistryLogin)? = nil, group: String? = nil,
+        tcp: @Sendable (String) throws -> [TCPListener] = { _ in [] },
+        logLevel: Logger.Level = .error,
         _ body: @Sendable (TestServer) async throws -> Void
     ) async throws {
         let directory = try TestDirectory()
         defer { directory.remove() }
+        try await with(
+            directory, limits: limits, images: images, sessions: sessions, policy: policy, login: login, body)
+    }
+
+    /// On what an earlier server has left in the directory.
+    static func with(
+        _ directory: TestDirectory, limits: APIServerConfiguration.Limits = .init(),
+        images: any ImageResolver = FakeRegistry(), sessions: any ContainerSessions = NoSessions(),
+        policy: APIServerConfiguration.SessionPolicy = .asProvided, login: (any RegistryLogin)? = nil,
+        _ body: @Sendable (TestServer) async throws -> Void
+    ) async throws {
         var generator = SystemRandomNumberGenerator()
         let store = try SQLiteStore(path: directory.path + "/state.sqlite", generator: &generator)
         let output = try OutputStore(directory: FilePath(directory.path + "/outputs"))
@@ -37,26 +55,44 @@ struct TestServer: Sendable {
         let previewer = FakePreviewer()
         var configuration = APIServerConfiguration(socketPath: directory.path + "/s", version: "0.1.0")
         configuration.limits = limits
-        var logger = Logger(label: "test")
-        logger.logLevel = .error
+        configuration.sessions = policy
+        configuration.socketGroup = group
+        configuration.tcp = try tcp(directory.path)
+        let log = LogLines()
+        var logger = Logger(label: "test") { _ in log }
+        logger.logLevel = logLevel
+        let ports = NIOLockedValueBox<[Int]>([])
         let (whenListening, listening) = AsyncStream.makeStream(of: Never.self)
         let server = APIServer(
             configuration: configuration, store: store, output: output, runInput: controller, images: images,
-            readiness: readiness, leaks: leaks, previewer: previewer, clock: { Instant.now }, logger: logger,
-            onListening: { listening.finish() })
+            readiness: readiness, leaks: leaks, sessions: sessions, registryLogin: login, previewer: previewer,
+            clock: { Instant.now },
+            logger: logger,
+            onListening: { listening.finish() }, onListeningTCP: { port in ports.withLockedValue { $0.append(port) } })
         let services = ServiceGroup(services: [server], logger: logger)
         let (stopped, stopping) = AsyncStream.makeStream(of: Never.self)
-        let it = TestServer(
-            directory: directory.path, socketPath: configuration.socketPath, store: store, output: output,
-            controller: controller,
-            readiness: readiness, leaks: leaks, previewer: previewer, stopped: stopped, services: services)
+        let refusal = NIOLockedValueBox<(any Error)?>(nil)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
                 defer { stopping.finish() }
-                try await services.run()
+                // A server that cannot begin is not waited for.
+                defer { listening.finish() }
+                do {
+                    try await services.run()
+                } catch let error as AccessError {
+                    refusal.withLockedValue { $0 = error }
+                } catch let error as ListeningSocketError {
+                    refusal.withLockedValue { $0 = error }
+                }
             }
             group.addTask { try await controller.run() }
             for await _ in whenListening {}
+            let it = TestServer(
+                directory: directory.path, socketPath: configuration.socketPath, store: store, output: output,
+                controller: controller, readiness: readiness, leaks: leaks, previewer: previewer,
+                ports: ports.withLockedValue { $0 }, log: log, stopped: stopped, services: services)
+            // Why the server did not begin.
+            if let refusal = refusal.withLockedValue({ $0 }) { throw refusal }
             try await body(it)
             group.cancelAll()
             // What a cancelled service ends with is not what is tested.

@@ -65,6 +65,26 @@ struct CallSchedulerTests {
         #expect(scheduler.admit(.deleteSite(name: "s"), for: all[3], lane: .resync, now: Self.start) == true)
     }
 
+    @Test func `a user's write is next however many sites are to be looked at`() throws {
+        var scheduler = CallScheduler(rates())
+        let looks = uids(100)
+        let user = uids(1, seed: 2)[0]
+        let design = SiteSample.designer().design(of: try makeRecord())
+        var now = Self.start
+        var looked = 0
+        for uid in looks
+        where scheduler.admit(.readDetails(design, namesWriter: false), for: uid, lane: .drift, now: now) {
+            looked += 1
+        }
+        for _ in 0..<20 {
+            now = now + .seconds(1)
+            looked += scheduler.takeGranted(now: now).count
+        }
+        #expect(looked == 22, "looks have all the writes while nobody else wants any")
+        #expect(try !scheduler.admit(put(), for: user, lane: .user, now: now))
+        #expect(scheduler.takeGranted(now: now + .seconds(1)) == [user])
+    }
+
     @Test func `what waits for its quota is told with how many go first and for how long about`() throws {
         var scheduler = CallScheduler(rates())
         let all = uids(5)

@@ -9,9 +9,11 @@ struct StoreContents: Equatable, Sendable {
     var changes: ChangeList
     var tombstones: [Tombstone]
     var sightings: [Sighting]
-    var image: ImageRecord?
+    var images: [ImageRecord]
+    var events: [EngineEvent]
     var inventory: [InventoryEntry]
     var freeze: Freeze?
+    var execs: [ExecRecord] = []
     var writers: [String: Revision]
 
     init(_ store: any RecordStore) async throws {
@@ -19,10 +21,14 @@ struct StoreContents: Equatable, Sendable {
         changes = try await store.changes(since: .zero)
         tombstones = try await store.tombstones()
         sightings = try await store.sightings()
-        image = try await store.image("i")
+        images = try await store.images()
+        events = try await store.events(after: 0, since: nil, limit: .max)
         inventory = try await store.inventory("web")
         freeze = try await store.freeze()
         writers = try await store.writers()
-        for uid in try await store.allUIDs() { records.append(try #require(try await store.load(uid))) }
+        for uid in try await store.allUIDs() {
+            records.append(try #require(try await store.load(uid)))
+            execs += try await store.execs(of: uid)
+        }
     }
 }
