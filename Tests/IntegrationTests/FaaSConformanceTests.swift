@@ -64,7 +64,8 @@ struct FaaSConformanceTests {
         }
     }
 
-    @Test func `with a callback's URL the backend has the capabilities of sessions, and stop ends a run`() async throws
+    @Test func `with a callback's URL the backend has sessions: commands are executed and stop ends a run`()
+        async throws
     {
         let port = BackendInstallation.freePort()
         try await BackendInstallation.with(
@@ -79,8 +80,12 @@ struct FaaSConformanceTests {
             let id = try await here.create(["sleep", "100"], name: "long")
             #expect(try await here.ask(.POST, "/containers/long/start").status == 204)
             #expect(try await here.ask(.GET, "/containers/long").object()["agent_address"] as? String == "reverse")
-            let made = try await here.ask(.POST, "/containers/\(id)/exec", #"{"Cmd":["true"]}"#)
+            let made = try await here.ask(.POST, "/containers/\(id)/exec", #"{"Cmd":["sh","-c","exit 3"]}"#)
             #expect(made.status == 201, "\(made)")
+            let exec = try #require(try made.object()["Id"] as? String)
+            #expect(try await here.ask(.POST, "/exec/\(exec)/start", #"{"Detach":true}"#).status == 200)
+            while try await here.ask(.GET, "/exec/\(exec)").object()["Running"] as? Bool != false { await Task.yield() }
+            #expect(try await here.ask(.GET, "/exec/\(exec)").object()["ExitCode"] as? Int == 3)
             #expect(try await here.ask(.POST, "/containers/long/stop?t=1").status == 204)
             #expect(try await here.ask(.GET, "/containers/long").body.contains(#""Running":false"#))
         }
