@@ -243,8 +243,16 @@ final class ExecSessions: Sendable {
     }
 
     private func keep(_ result: ExecResult, of work: Work, _ backend: Backend) async {
+        let id = work.exec.id
         do throws(StoreError) {
-            try await backend.store.commit(Transaction(origin: .user, [.finishExec(id: work.exec.id, result)]))
+            var operations: [Transaction.Operation] = [.finishExec(id: id, result)]
+            if try await backend.store.exec(id)?.result == nil,
+                let record = try await backend.store.load(work.exec.uid)?.record
+            {
+                let more = ["execID": id, "exitCode": String(result.exitCode)]
+                operations.append(.addEvent(EngineEvent(at: result.finishedAt, "exec_die", of: record, more)))
+            }
+            try await backend.store.commit(Transaction(origin: .user, operations))
         } catch {
             // The agent keeps it for a while, and it is asked again when somebody inspects the command.
             backend.logger.warning(
