@@ -163,22 +163,21 @@ final class ArchiveSource {
     private func readFile() throws(FileFailure) {
         guard var open = file else { return }
         let wanted = Int(min(open.remaining, UInt64(Self.pieceBytes)))
-        let start = pending.count
-        pending.append(contentsOf: repeatElement(0, count: wanted))
-        let count = pending.withUnsafeMutableBytes { memory in
-            read(open.descriptor, memory.baseAddress.map { $0 + start }, wanted)
+        var error: Int32 = 0
+        let piece = [UInt8](unsafeUninitializedCapacity: wanted) { memory, initialized in
+            let count = wanted > 0 ? read(open.descriptor, memory.baseAddress, wanted) : 0
+            if count < 0 { error = errno }
+            initialized = max(count, 0)
         }
-        if count < 0, errno != EINTR {
-            let error = errno
+        if error != 0, error != EINTR {
             throw FileFailure(.failed, "reading a file: \(String(cString: strerror(error)).lowercased())")
         }
-        if count > 0 || wanted == 0 {
-            pending.removeLast(wanted - max(count, 0))
-            open.remaining -= UInt64(max(count, 0))
-        } else if count == 0 {
+        if piece.isEmpty, wanted > 0, error == 0 {
+            pending += [UInt8](repeating: 0, count: wanted)
             open.remaining -= UInt64(wanted)
         } else {
-            pending.removeLast(wanted)
+            pending += piece
+            open.remaining -= UInt64(piece.count)
         }
         if open.remaining == 0 {
             close(open.descriptor)
