@@ -230,6 +230,36 @@ struct ExecTests {
         }
     }
 
+    @Test("a command whose agent is gone with the run has ended, too")
+    func goneWithRun() async throws {
+        let sessions = FakeSessions()
+        let directory = try TestDirectory()
+        defer { directory.remove() }
+        let ids = Ids()
+        try await TestServer.with(directory, sessions: sessions) { server in
+            let held = try await server.started(["hold"])
+            ids.add(try await server.createExec(held, ["hold"]))
+            let start = try await server.request("POST", "/exec/\(ids.all[0])/start", body: #"{"Detach":true}"#)
+            #expect(start.status == 200)
+        }
+        try await Self.loseRuns(directory)
+        sessions.fail(SessionError(.unreachable))
+        try await TestServer.with(directory, sessions: sessions) { server in
+            while try await server.exec(ids.all[0])["Running"] == true { await Task.yield() }
+            #expect(try await server.exec(ids.all[0])["ExitCode"] == 137)
+        }
+    }
+
+    /// While no server is there, the runs of all containers are lost.
+    private static func loseRuns(_ directory: TestDirectory) async throws {
+        var generator = SystemRandomNumberGenerator()
+        let store = try SQLiteStore(path: directory.path + "/state.sqlite", generator: &generator)
+        for var record in try await store.list(includingDeleted: false).records {
+            for index in record.status.runs.indices { record.status.runs[index].attempts[0].outcome = .lost }
+            try await store.commit(Transaction(origin: .controller, [.setStatus(record.uid, record.status)]))
+        }
+    }
+
     @Test("a client that vanishes ends nothing, and what nobody reads is dropped")
     func vanishedClient() async throws {
         let sessions = FakeSessions()

@@ -180,8 +180,14 @@ final class ExecSessions: Sendable {
                 entry.isRead = false
             }
             do {
+                guard let record = try await backend.store.load(work.exec.uid)?.record else { return }
+                // Nobody can be asked, and what it was beside is over.
+                if record.runningAttempt?.token != work.exec.token {
+                    let why = "the container's run has ended, and its agent did not tell how the command did"
+                    let result = ExecResult(exitCode: 137, finishedAt: backend.clock(), message: why)
+                    return await keep(result, of: work, backend)
+                }
                 try await Task.sleep(for: pause)
-                guard try await backend.store.exec(id) != nil else { return }
             } catch is CancellationError {
                 return
             } catch {
