@@ -27,6 +27,7 @@ let package = Package(
         .executable(name: "skls", targets: ["skls"]),
         .executable(name: "skls-agent", targets: ["skls-agent"]),
         .executable(name: "sockerless-backend-azf", targets: ["sockerless-backend-azf"]),
+        .executable(name: "sockerless-frontend-docker", targets: ["sockerless-frontend-docker"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -82,6 +83,7 @@ let package = Package(
                 .product(name: "NIOCore", package: nio),
                 .product(name: "NIOHTTP1", package: nio),
                 .product(name: "NIOPosix", package: nio),
+                .product(name: "NIOWebSocket", package: nio),
             ], swiftSettings: house),
         .target(
             name: "AgentLink",
@@ -112,6 +114,7 @@ let package = Package(
             name: "APIServer",
             dependencies: [
                 "DesiredState", "AgentProtocol", "AgentLink",
+                .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
@@ -196,8 +199,16 @@ let package = Package(
             ], swiftSettings: house, linkerSettings: linking),
         .executableTarget(
             name: "sockerless-backend-azf",
-            dependencies: ["Daemon", .product(name: "ArgumentParser", package: "swift-argument-parser")],
-            swiftSettings: house, linkerSettings: linking),
+            dependencies: [
+                "Daemon", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+            ], swiftSettings: house, linkerSettings: linking),
+        .executableTarget(
+            name: "sockerless-frontend-docker",
+            dependencies: [
+                "Daemon", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+            ], swiftSettings: house, linkerSettings: linking),
         .executableTarget(
             name: "skls-agent", dependencies: ["AgentRuntime"], swiftSettings: house, linkerSettings: agentLinking),
         // Figures of the client; `scripts/bench` runs it.
@@ -249,6 +260,7 @@ let package = Package(
                 .product(name: "NIOCore", package: nio),
                 .product(name: "NIOHTTP1", package: nio),
                 .product(name: "NIOPosix", package: nio),
+                .product(name: "NIOWebSocket", package: nio),
                 .product(name: "Subprocess", package: "swift-subprocess"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ], swiftSettings: house, linkerSettings: linking),
@@ -267,11 +279,12 @@ let package = Package(
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "Subprocess", package: "swift-subprocess"),
                 .product(name: "SystemPackage", package: "swift-system"),
+                .product(name: "Yams", package: "Yams"),
             ], swiftSettings: house, linkerSettings: linking),
         .testTarget(
             name: "DaemonTests",
             dependencies: [
-                "Controller", "Daemon", "DesiredState",
+                "AzureClient", "Controller", "Daemon", "DesiredState",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOConcurrencyHelpers", package: nio),
                 .product(name: "Tracing", package: "swift-distributed-tracing"),

@@ -10,14 +10,16 @@ package struct RunRequest: Equatable, Sendable {
     package var workingDirectory: String
     /// `name|uid[:group|gid]`; nil for the agent's own.
     package var user: String?
-    /// Whether the command gets a pipe that stays open until eof is sent; else `/dev/null`.
+    /// Whether the command gets a pipe, or its terminal's input, that stays open until eof is sent; else `/dev/null`.
     package var opensStdin: Bool
     /// Zero for none.
     package var timeoutSeconds: Int
+    /// The command gets a terminal of this size, and all its output is stdout; nil for pipes.
+    package var terminal: TerminalSize?
 
     package init(
         arguments: [String], environment: [String] = [], workingDirectory: String = "/", user: String? = nil,
-        opensStdin: Bool = false, timeoutSeconds: Int = 0
+        opensStdin: Bool = false, timeoutSeconds: Int = 0, terminal: TerminalSize? = nil
     ) {
         self.arguments = arguments
         self.environment = environment
@@ -25,6 +27,7 @@ package struct RunRequest: Equatable, Sendable {
         self.user = user
         self.opensStdin = opensStdin
         self.timeoutSeconds = timeoutSeconds
+        self.terminal = terminal
     }
 }
 
@@ -40,19 +43,15 @@ package struct RunRequestError: Error, Equatable, CustomStringConvertible {
 extension RunRequest {
     /// The bytes to send. Each field is a line `name length`, that many bytes, and a line feed.
     package func encoded() -> [UInt8] {
-        var bytes: [UInt8] = []
-        func append(_ name: Field, _ value: String) {
-            bytes.append(contentsOf: "\(name.rawValue) \(value.utf8.count)\n".utf8)
-            bytes.append(contentsOf: value.utf8)
-            bytes.append(UInt8(ascii: "\n"))
-        }
-        for argument in arguments { append(.argument, argument) }
-        for entry in environment { append(.environment, entry) }
-        append(.workingDirectory, workingDirectory)
-        if let user { append(.user, user) }
-        if opensStdin { append(.stdin, "1") }
-        append(.timeout, String(timeoutSeconds))
-        return bytes
+        var fields = FieldWriter()
+        for argument in arguments { fields.append(Field.argument.rawValue, argument) }
+        for entry in environment { fields.append(Field.environment.rawValue, entry) }
+        fields.append(Field.workingDirectory.rawValue, workingDirectory)
+        if let user { fields.append(Field.user.rawValue, user) }
+        if opensStdin { fields.append(Field.stdin.rawValue, "1") }
+        if let terminal { fields.append(Field.terminal.rawValue, terminal.description) }
+        fields.append(Field.timeout.rawValue, timeoutSeconds)
+        return fields.bytes
     }
 
     /// Reads and checks what arrived. Fields that the agent does not know are refused: ignoring one would run
@@ -61,7 +60,7 @@ extension RunRequest {
         self.init(arguments: [])
         var reader = FieldReader(bytes: bytes)
         var seen: Set<Field> = []
-        while let (field, value) = try reader.next() {
+        while let (field, value) = try Self.next(&reader) {
             if !field.isRepeatable, !seen.insert(field).inserted {
                 throw RunRequestError("\(field.rawValue) is given twice")
             }
@@ -98,7 +97,7 @@ extension RunRequest {
         case user
         case stdin
         case timeout
-        case tty
+        case terminal = "tty"
 
         var isRepeatable: Bool { self == .argument || self == .environment }
     }
@@ -113,8 +112,10 @@ extension RunRequest {
         case .timeout:
             guard let seconds = Int(value) else { throw RunRequestError("timeout is no number") }
             timeoutSeconds = seconds
-        case .tty:
-            if try Self.flag(field, value) { throw RunRequestError("tty is not supported") }
+        case .terminal:
+            if value == "0" { return }
+            guard let size = TerminalSize(value) else { throw RunRequestError("tty is not ROWSxCOLUMNS") }
+            terminal = size
         }
     }
 
@@ -126,32 +127,13 @@ extension RunRequest {
         }
     }
 
-    private struct FieldReader {
-        let bytes: UnsafeRawBufferPointer
-        var position = 0
-
-        mutating func next() throws(RunRequestError) -> (Field, String)? {
-            guard position < bytes.count else { return nil }
-            // The longest line is `workdir` with a length of seven digits.
-            guard let lineEnd = bytes[position...].prefix(32).firstIndex(of: UInt8(ascii: "\n")) else {
-                throw RunRequestError("a field has no line `name length`")
-            }
-            let line = bytes[position..<lineEnd].split(separator: UInt8(ascii: " "), omittingEmptySubsequences: false)
-            guard line.count == 2, let length = Int(String(decoding: line[1], as: UTF8.self)), length >= 0 else {
-                throw RunRequestError("a field has no line `name length`")
-            }
-            guard let field = Field(rawValue: String(decoding: line[0], as: UTF8.self)) else {
-                throw RunRequestError("unknown field")
-            }
-            let start = lineEnd + 1
-            guard length < bytes.count - start, bytes[start + length] == UInt8(ascii: "\n") else {
-                throw RunRequestError("\(field.rawValue) is not as long as it says")
-            }
-            guard let value = String(validating: bytes[start..<start + length], as: UTF8.self) else {
-                throw RunRequestError("\(field.rawValue) is not UTF-8")
-            }
-            position = start + length + 1
+    private static func next(_ reader: inout FieldReader) throws(RunRequestError) -> (Field, String)? {
+        do throws(FieldError) {
+            guard let (name, value) = try reader.next() else { return nil }
+            guard let field = Field(rawValue: name) else { throw FieldError(description: "unknown field") }
             return (field, value)
+        } catch {
+            throw RunRequestError(error.description)
         }
     }
 }

@@ -5,8 +5,10 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -108,6 +110,12 @@ static void run_child(const struct agent_spawn_request *request, int status_fd) 
     reset_signals();
     umask(022);
     setsid();
+    if (request->has_terminal) {
+        if (ioctl(request->stdin_fd, TIOCSCTTY, 0) != 0) fail(status_fd, agent_spawn_stage_descriptors, errno);
+        // So that the command can open it anew by name. Without the right to do that it still has it open.
+        int given = request->changes_user ? fchown(request->stdin_fd, request->uid, (gid_t)-1) : 0;
+        (void)given;
+    }
     int log_fd = fcntl(request->log_fd, F_DUPFD_CLOEXEC, 3);
     if (log_fd < 0 || dup2(request->stdin_fd, 0) < 0 || dup2(request->stdout_fd, 1) < 0 ||
         dup2(request->stderr_fd, 2) < 0)
@@ -145,6 +153,44 @@ int agent_spawn(const struct agent_spawn_request *request, pid_t *pid, int *stat
     }
     *pid = child;
     *status_fd = ends[0];
+    return 0;
+}
+
+int agent_terminal_resize(int master, uint16_t rows, uint16_t columns) {
+    if (rows == 0 || columns == 0) return 0;
+    struct winsize size = {.ws_row = rows, .ws_col = columns};
+    return ioctl(master, TIOCSWINSZ, &size) == 0 ? 0 : errno;
+}
+
+int agent_terminal_open(uint16_t rows, uint16_t columns, int *master, int *slave) {
+    int near = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+    if (near < 0) return errno;
+    int unlocked = 0;
+    unsigned int number = 0;
+    int error = 0;
+    int far = -1;
+    if (ioctl(near, TIOCSPTLCK, &unlocked) != 0) {
+        error = errno;
+    } else {
+#ifdef TIOCGPTPEER
+        // Linux 4.13. It needs no /dev/pts, which an image may lack or mount elsewhere.
+        far = ioctl(near, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
+#endif
+        if (far < 0 && ioctl(near, TIOCGPTN, &number) == 0) {
+            char name[32];
+            snprintf(name, sizeof name, "/dev/pts/%u", number);
+            far = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
+        }
+        if (far < 0) error = errno;
+    }
+    if (error == 0) error = agent_terminal_resize(near, rows, columns);
+    if (error != 0) {
+        if (far >= 0) close(far);
+        close(near);
+        return error;
+    }
+    *master = near;
+    *slave = far;
     return 0;
 }
 

@@ -30,6 +30,13 @@ struct AgentRunInput: RunInput {
         }
     }
 
+    func resize(uid: UID, token: String, to size: TerminalSize) async throws(RunInputError) {
+        let run = try await openRun(uid, token)
+        try await translating { () async throws(AgentError) in
+            try await agents.resize(run.endpoint, boot: run.boot, token: run.token, size: size)
+        }
+    }
+
     private func openRun(_ uid: UID, _ token: String) async throws(RunInputError) -> OpenRun {
         let stored: StoredRecord?
         do throws(StoreError) {

@@ -76,7 +76,7 @@ package func runSimulator(
 
 extension ServiceGroup {
     /// Runs services until SIGTERM or SIGINT. The end of one ends the others.
-    fileprivate static func untilSignal(_ services: [any Service], logger: Logger) async throws {
+    static func untilSignal(_ services: [any Service], logger: Logger) async throws {
         var quiet = logger
         quiet.logLevel = max(logger.logLevel, .error)
         var configuration = ServiceGroupConfiguration(
@@ -157,8 +157,10 @@ struct DaemonCore: Sendable {
     }
 
     private func run(
-        settings: AzureSettings, connection: AzureConnection, agentHTTP: HTTPClient, _ observability: Observability
+        settings asked: AzureSettings, connection: AzureConnection, agentHTTP: HTTPClient,
+        _ observability: Observability
     ) async throws {
+        let settings = try await asked.resolved(by: connection)
         let designer = SiteDesigner(
             configuration: try settings.siteConfiguration, instance: store.instance, key: store.key,
             writer: String(boot, radix: 36))
@@ -184,7 +186,7 @@ struct DaemonCore: Sendable {
             budgets: budgets, sweeper: sweeper, clock: clock, logger: logger, observer: observability.observer)
         try await controller.begin()
         let api = APIServer(
-            configuration: api, store: store, output: output,
+            configuration: apiConfiguration(settings), store: store, output: output,
             runInput: AgentRunInput(store: store, agents: agents, directory: directory),
             images: try RegistryImageResolver(settings: settings, transport: connection.transport),
             readiness: ControllerReadiness(controller: controller),
@@ -208,6 +210,13 @@ struct DaemonCore: Sendable {
                 try await group.waitForAll()
             }
         }
+    }
+
+    private func apiConfiguration(_ settings: AzureSettings) -> APIServerConfiguration {
+        var configuration = api
+        configuration.runTimeoutSeconds = settings.runTimeoutSeconds
+        configuration.provider = settings.provider
+        return configuration
     }
 
     /// For agents: each open run holds a long poll, and a simulator has all sites behind one address, so the bound of connections per host is high.

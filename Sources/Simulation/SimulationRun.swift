@@ -451,8 +451,9 @@ extension Transaction.Operation {
         case .create(let record), .replace(let record, _): record.uid
         case .openIntent(let intent): intent.uid
         case .openAttempt(let attempt): attempt.uid
-        case .acknowledgeAttempt, .finishAttempt, .putImage, .removeImage, .addEvent, .keepSighting, .dropSighting,
-            .setFreeze, .acceptWriter, .raiseRevision:
+        case .createExec(let exec): exec.uid
+        case .acknowledgeAttempt, .finishAttempt, .startExec, .finishExec, .putImage, .removeImage, .addEvent,
+            .keepSighting, .dropSighting, .setFreeze, .acceptWriter, .raiseRevision:
             nil
         }
     }

@@ -22,6 +22,9 @@ struct DoctorCommand: AsyncParsableCommand {
     @Option(help: "How to print it.")
     var format: Format = .table
 
+    @Option(help: ArgumentHelp("A YAML file with settings, as for skls serve.", valueName: "path"))
+    var config: String?
+
     @Option(help: ArgumentHelp("trace, debug, info, notice, warning, error or critical.", valueName: "level"))
     var logLevel: String = "error"
 
@@ -30,7 +33,8 @@ struct DoctorCommand: AsyncParsableCommand {
         logOptions.logLevel = logLevel
         logOptions.logFormat = nil
         try logOptions.validate()
-        let doctor = Doctor(variables: ProcessInfo.processInfo.environment, logger: try logOptions.logger())
+        let settings = try LoadedSettings.ofProcess(configurationPath: config)
+        let doctor = Doctor(settings: settings, logger: try logOptions.logger())
         let report = try await doctor.report()
         switch format {
         case .table: Output.result(table(report))

@@ -10,6 +10,11 @@ struct HostOptions: ParsableArguments {
             valueName: "unix://path"))
     var host: String?
 
+    /// Whether it is said where the daemon listens, on the command line or in the environment.
+    var isGiven: Bool {
+        host != nil || ProcessInfo.processInfo.environment["SKLS_HOST"].map { !$0.isEmpty } ?? false
+    }
+
     /// Throws `ValidationError` for anything but an absolute unix path.
     func socketPath() throws -> String {
         let environment = ProcessInfo.processInfo.environment

@@ -22,8 +22,18 @@ struct Serve: AsyncParsableCommand {
     @Flag(help: "Use a simulated Azure in this process; it ends with the daemon.")
     var simulator = false
 
-    @Option(help: ArgumentHelp("Where records and output are kept.", valueName: "directory"))
-    var state: String = defaultStateDirectory()
+    @Option(
+        help: ArgumentHelp(
+            "Where records and output are kept. Default: $XDG_STATE_HOME/skls, as root /var/lib/skls.",
+            valueName: "directory"))
+    var state: String?
+
+    @Option(
+        help: ArgumentHelp("A YAML file with settings; see docs/configuration.md.", valueName: "path"))
+    var config: String?
+
+    @Flag(help: "Show every setting, its value and where that comes from, and end. Secrets are hidden.")
+    var printConfig = false
 
     @Flag(help: "Write nothing to Azure until skls recover: for the first start after a restore from a backup.")
     var frozen = false
@@ -34,16 +44,30 @@ struct Serve: AsyncParsableCommand {
     @OptionGroup var logOptions: LogOptions
 
     func run() async throws {
-        let azure: DaemonConfiguration.AzureChoice =
-            simulator
-            ? .simulator(try simulatorOptions.configuration())
-            : .azure(try AzureSettings(environment: ProcessInfo.processInfo.environment))
+        let typed: [(setting: String, flag: String, value: String?)] = [
+            ("state.path", "--state", state), ("logging.level", "--log-level", logOptions.logLevel),
+            ("logging.format", "--log-format", logOptions.logFormat),
+            ("listen.socket", "--host or $SKLS_HOST", hostOptions.isGiven ? try hostOptions.socketPath() : nil),
+        ]
+        let flags = typed.compactMap { option in
+            option.value.map { LoadedSettings.Flag(option.setting, flag: option.flag, value: $0) }
+        }
+        var loaded = try LoadedSettings.ofProcess(flags: flags, configurationPath: config)
+        let socketPath = try loaded["listen.socket"] ?? hostOptions.socketPath()
+        let state = loaded["state.path"] ?? defaultStateDirectory()
+        loaded.fill("listen.socket", socketPath)
+        loaded.fill("state.path", state)
+        if printConfig { Output.result(loaded.tableText) }
+        let (azure, logger) = try loaded.choices(
+            simulator: simulator ? try simulatorOptions.configuration() : nil, label: "skls")
+        guard !printConfig else { return }
+        for note in loaded.notes { logger.notice("\(note)") }
         let traces = ProcessInfo.processInfo.environment["SKLS_TRACE_FILE"].flatMap { $0.isEmpty ? nil : $0 }
         var configuration = DaemonConfiguration(
-            stateDirectory: state, socketPath: try hostOptions.socketPath(), azure: azure, traceFile: traces)
+            stateDirectory: state, socketPath: socketPath, azure: azure, traceFile: traces)
         configuration.startsFrozen = frozen
         configuration.access = accessOptions.settings
-        try await Daemon(configuration: configuration, logger: try logOptions.logger()).run()
+        try await Daemon(configuration: configuration, logger: logger).run()
     }
 }
 
@@ -56,14 +80,16 @@ private func defaultStateDirectory() -> String {
 }
 
 struct LogOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("trace, debug, info, notice, warning, error or critical.", valueName: "level"))
-    var logLevel: String = "info"
+    @Option(
+        help: ArgumentHelp("trace, debug, info, notice, warning, error or critical. Default: info.", valueName: "level")
+    )
+    var logLevel: String?
 
     @Option(help: ArgumentHelp("text or json. Default: $SKLS_LOG_FORMAT, else text.", valueName: "format"))
     var logFormat: String?
 
     func validate() throws {
-        guard Logger.Level(rawValue: logLevel) != nil else {
+        if let logLevel, Logger.Level(rawValue: logLevel) == nil {
             throw ValidationError("unknown log level \(logLevel)")
         }
         _ = try format()
@@ -81,14 +107,6 @@ struct LogOptions: ParsableArguments {
     /// Writes to standard error.
     /// - Throws: `ValidationError` for an unknown format.
     func logger() throws -> Logger {
-        let format = try format()
-        var logger = Logger(label: "skls") { label -> any LogHandler in
-            switch format {
-            case .text: StreamLogHandler.standardError(label: label)
-            case .json: JSONLogHandler.standardError()
-            }
-        }
-        logger.logLevel = Logger.Level(rawValue: logLevel) ?? .info
-        return logger
+        Logger.daemon("skls", level: logLevel ?? "info", format: try format())
     }
 }

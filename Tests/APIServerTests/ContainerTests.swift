@@ -93,6 +93,19 @@ struct ContainerTests {
         }
     }
 
+    @Test("a start that brings a configuration is refused, as by Docker since 1.24")
+    func startWithBody() async throws {
+        try await TestServer.with { server in
+            let id = try await server.create(["hold"])
+            let refused = try await server.request("POST", "/containers/\(id)/start", body: #"{"Binds":[]}"#)
+            #expect(refused.status == 400 && refused.body.contains("was deprecated since API v1.22"))
+            #expect(try await server.request("POST", "/containers/\(id)/start", body: "{}").status == 204)
+            let plain = try JSON.parse(try await server.request("GET", "/containers/\(id)/json").body)
+            let sized = try JSON.parse(try await server.request("GET", "/containers/\(id)/json?size=1").body)
+            #expect(plain["SizeRw"] == nil && sized["SizeRw"] == 0 && sized["SizeRootFs"] == 0)
+        }
+    }
+
     @Test("start waits for the agent's word, and a client that hangs up cancels nothing")
     func startWaits() async throws {
         try await TestServer.with { server in
@@ -227,6 +240,10 @@ struct ContainerTests {
             #expect(try await server.request("POST", "/containers/web/rename?name=site").status == 204)
             #expect(try await server.request("GET", "/containers/site/json").status == 200)
             #expect(try await server.request("POST", "/containers/site/rename?name=site").status == 400)
+            _ = try await server.create(["true"], name: "other")
+            let taken = try await server.request("POST", "/containers/site/rename?name=other")
+            #expect(taken.status == 409)
+            #expect(taken.body.hasPrefix("{\"message\":\"Error when allocating new name: Conflict. The container name"))
         }
     }
 

@@ -1,3 +1,6 @@
+import AgentLink
+import AgentProtocol
+import Foundation
 import Testing
 
 @testable import APIServer
@@ -107,12 +110,71 @@ struct DockerCLITests {
         }
     }
 
-    @Test("a pseudo-terminal is refused with what to do")
+    @Test("a pseudo-terminal's output arrives as it is")
     func terminal() async throws {
         try await TestServer.with { server in
-            let result = try await server.docker("create", "-t", "alpine", "true")
-            #expect(result.exitCode == 1)
-            #expect(result.errors.contains("Leave -t out"))
+            let result = try await server.docker("run", "--rm", "-t", "alpine", "play", "out:a\\n", "exit:3")
+            #expect(result.output == "a\n" && result.exitCode == 3, "\(result)")
+        }
+    }
+
+    @Test("exec keeps the streams apart, takes input, and exits with the command's code")
+    func exec() async throws {
+        try await TestServer.with(sessions: FakeSessions()) { server in
+            _ = try await server.docker("run", "-d", "--name", "web", "alpine", "hold")
+            let both = try await server.docker("exec", "web", "play", "out:out", "err:err", "exit:7")
+            #expect(both.output == "out" && both.errors == "err" && both.exitCode == 7, "\(both)")
+            let piped = try await server.docker("exec", "-i", "web", "cat", input: "a\nb\n")
+            #expect(piped.output == "a\nb\n" && piped.exitCode == 0, "\(piped)")
+            let missing = try await server.docker("exec", "web", "nosuch")
+            #expect(missing.exitCode == 127, "\(missing)")
+            #expect((missing.output + missing.errors).contains("executable file not found"), "\(missing)")
+            #expect(try await server.docker("exec", "-d", "web", "hold").exitCode == 0)
+            #expect(try await server.docker("exec", "-t", "web", "play", "out:x").output == "x")
+            _ = try await server.docker("kill", "web")
+            let late = try await server.docker("exec", "web", "true")
+            #expect(late.exitCode == 1 && late.errors.contains("is not running"), "\(late)")
+        }
+    }
+
+    @Test("without sessions exec and cp tell what to do")
+    func withoutSessions() async throws {
+        try await TestServer.with { server in
+            _ = try await server.docker("run", "-d", "--name", "web", "alpine", "hold")
+            for arguments in [["exec", "web", "true"], ["cp", "web:/etc", "-"], ["top", "web"], ["diff", "web"]] {
+                let result = try await server.docker(arguments)
+                #expect(result.exitCode == 1 && result.errors.contains("sessions are off"), "\(result)")
+            }
+        }
+    }
+
+    @Test("cp, diff, top, export and stats")
+    func inside() async throws {
+        let sessions = FakeSessions()
+        let directory = SessionResult(facts: [
+            PathFact.name: "w", PathFact.size: "4096", PathFact.mode: String(0o040755), PathFact.modified: "1000000000",
+        ])
+        sessions.can("stat", "", directory)
+        sessions.can("archive", "TAR", directory)
+        sessions.can("extract", "")
+        sessions.can("export", "TAR")
+        sessions.can("changes", "A /x\n")
+        sessions.can("processes", "PID\tCMD\n1\tsh\n")
+        sessions.can("stats", "cpuNanoseconds=1 memoryBytes=1048576\ncpuNanoseconds=2 memoryBytes=1048576\n")
+        try await TestServer.with(sessions: sessions) { server in
+            _ = try await server.docker("run", "-d", "--name", "web", "alpine", "hold")
+            #expect(try await server.docker("cp", "web:/w", "-").output == "TAR")
+            #expect(try await server.docker("export", "web").output == "TAR")
+            #expect(try await server.docker("diff", "web").output == "A /x\n")
+            #expect(try await server.docker("top", "web").output.contains("sh"))
+            let stats = try await server.docker("stats", "--no-stream", "--format", "{{.MemUsage}}", "web")
+            #expect(stats.output.hasPrefix("1MiB / "), "\(stats)")
+            let file = server.directory + "/file"
+            try "content".write(toFile: file, atomically: true, encoding: .utf8)
+            #expect(try await server.docker("cp", file, "web:/w").exitCode == 0)
+            sessions.can("archive", "", SessionResult(failure: .notFound, message: "no"))
+            let missing = try await server.docker("cp", "web:/nosuch", "-")
+            #expect(missing.errors.contains("Could not find the file /nosuch in container web"), "\(missing)")
         }
     }
 }

@@ -248,7 +248,7 @@ struct CreateRequestTests {
     @Test(
         "what would change the container's meaning is refused by name",
         arguments: [
-            (#","Tty":true"#, "Tty"), (#","HostConfig":{"Binds":["/a:/b"]}"#, "HostConfig.Binds"),
+            (#","HostConfig":{"Binds":["/a:/b"]}"#, "HostConfig.Binds"),
             (#","HostConfig":{"Mounts":[{"Target":"/x"}]}"#, "HostConfig.Mounts"),
             (#","HostConfig":{"Privileged":true}"#, "HostConfig.Privileged"),
             (#","HostConfig":{"PortBindings":{"80/tcp":[]}}"#, "HostConfig.PortBindings"),

@@ -57,7 +57,7 @@ struct WireTests {
             }
             let exec = try await server.request("POST", "/v1.50/containers/x/exec", body: "{}")
             #expect(exec.status == 501)
-            #expect(exec.body.contains("exec comes with agent sessions"))
+            #expect(exec.body.contains("exec needs a session with the container's agent, and sessions are off"))
             #expect(try await server.request("POST", "/v1.50/networks/create", body: "{}").status == 501)
             #expect(try await server.request("GET", "/v1.50/networks").body.contains("\"bridge\""))
             #expect(try await server.request("GET", "/v1.50/volumes").status == 200)

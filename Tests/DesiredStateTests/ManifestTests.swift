@@ -104,9 +104,9 @@ struct ManifestTests {
 
     @Test func `a JSON body is read like a manifest`() throws {
         let body =
-            #"{"apiVersion":"skls.dev/v1","kind":"FunctionApp","metadata":{"name":"a","resourceVersion":"7"},"spec":{"image":"alpine","args":["x"],"stdin":true}}"#
+            #"{"apiVersion":"skls.dev/v1","kind":"FunctionApp","metadata":{"name":"a","resourceVersion":"7"},"spec":{"image":"alpine","args":["x"],"stdin":true,"tty":true}}"#
         let manifest = try Manifest.parse(json: Data(body.utf8))
-        #expect(manifest.spec.stdin && manifest.resourceVersion == Revision(7))
+        #expect(manifest.spec.stdin && manifest.spec.tty && manifest.resourceVersion == Revision(7))
         #expect(throws: ManifestFaults.self) { try Manifest.parse(json: Data("{".utf8)) }
     }
 

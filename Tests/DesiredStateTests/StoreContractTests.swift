@@ -32,6 +32,7 @@ struct StoreContractTests {
             record.spec = FunctionAppSpec(
                 image: try ImageReference(parsing: "registry.example/a/b:c"), command: ["sh", "-c"], args: ["echo"],
                 env: [EnvironmentVariable(name: "A", value: "line\nline")], workingDir: "/w", user: "1:2", stdin: true,
+                tty: true,
                 invocations: 3,
                 run: RunPolicy(
                     timeoutSeconds: 0, ttlSecondsAfterFinished: 5, delivery: .atLeastOnce, attemptLimit: 7),

@@ -23,6 +23,7 @@ struct RepositoryTests {
         "AgentRuntime": ["AgentProtocol", "CAgentSpawn"],
         "skls": ["Daemon", "RecordsClient", "DesiredState", "AzureSimulator"],
         "sockerless-backend-azf": ["Daemon"],
+        "sockerless-frontend-docker": ["Daemon"],
         "skls-agent": ["AgentRuntime"],
     ]
 

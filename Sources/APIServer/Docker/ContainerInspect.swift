@@ -6,7 +6,8 @@ enum ContainerInspect {
     static let never = "0001-01-01T00:00:00Z"
 
     /// `imageDigest` as the registry gave it at pull, if it was asked.
-    static func json(_ record: FunctionApp, imageDigest: String?) -> JSON {
+    /// `execs`: commands beside the run that have not ended.
+    static func json(_ record: FunctionApp, imageDigest: String?, execs: [String] = []) -> JSON {
         let state = ContainerState(record)
         let docker = DockerConfiguration(record)
         let words = record.spec.command + record.spec.args
@@ -18,7 +19,8 @@ enum ContainerInspect {
             "State": stateJSON(record, state), "Image": .string(image),
             "ResolvConfPath": "", "HostnamePath": "", "HostsPath": "", "LogPath": "",
             "Name": .string("/\(record.metadata.name)"), "RestartCount": 0, "Driver": "azure-functions",
-            "Platform": "linux", "MountLabel": "", "ProcessLabel": "", "AppArmorProfile": "", "ExecIDs": nil,
+            "Platform": "linux", "MountLabel": "", "ProcessLabel": "", "AppArmorProfile": "",
+            "ExecIDs": execs.isEmpty ? nil : .strings(execs),
             "HostConfig": hostConfig(record, docker), "GraphDriver": ["Name": "azure-functions", "Data": nil],
             "Mounts": [], "Config": config(record, docker), "NetworkSettings": networkSettings,
         ]
@@ -56,7 +58,7 @@ enum ContainerInspect {
             "AttachStdout": false, "AttachStderr": false, "StdinOnce": false, "Volumes": nil, "OnBuild": nil,
         ]
         var own: JSON = [
-            "User": .string(spec.user ?? ""), "Tty": false, "OpenStdin": .bool(spec.stdin),
+            "User": .string(spec.user ?? ""), "Tty": .bool(spec.tty), "OpenStdin": .bool(spec.stdin),
             "Env": .strings(spec.env.map { $0.name + "=" + $0.value }), "Image": .string(spec.image.text),
             "Cmd": spec.args.isEmpty ? nil : .strings(spec.args),
             "Entrypoint": spec.command.isEmpty ? nil : .strings(spec.command),

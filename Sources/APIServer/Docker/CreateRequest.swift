@@ -42,6 +42,7 @@ struct CreateRequest: Hashable, Sendable {
         }
         spec.user = try body.string("User").flatMap { $0.isEmpty ? nil : $0 }
         spec.stdin = try body.bool("OpenStdin")
+        spec.tty = try body.bool("Tty")
         spec.invocations = 0
         if try host.bool("AutoRemove") { spec.run.ttlSecondsAfterFinished = 0 }
         self.spec = spec

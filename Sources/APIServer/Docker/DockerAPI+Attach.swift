@@ -10,6 +10,7 @@ extension DockerAPI {
     /// ended. Everything that can be refused is refused before: clients lose the message of anything but a 101.
     func attach(_ exchange: Exchange, _ reference: String, _ version: DockerVersion) async throws -> Response {
         let query = exchange.query
+        guard backend.configuration.sessions != .off else { throw DockerError.sessionsOff("attach") }
         guard (exchange.request.headers[.contentLength] ?? "0") == "0",
             exchange.request.headers[.transferEncoding] == nil
         else { throw DockerError.badParameter("attach takes no request body") }
@@ -17,43 +18,36 @@ extension DockerAPI {
         guard !record.isBeingDeleted else {
             throw DockerError(.conflict, "container is marked for removal and cannot be attached to")
         }
+        var keys = DetachKeys.usual
+        if let text = query["detachKeys"], !text.isEmpty {
+            guard let parsed = DetachKeys(text) else {
+                throw DockerError.badParameter("Invalid detach keys (\(text)) provided")
+            }
+            keys = parsed
+        }
         let withEarlierOutput = query.flag("logs")
         let session = AttachSession(
             backend: backend, record: record, exchange: exchange,
             start: try await backend.attachStart(record, withEarlierOutput: withEarlierOutput),
             selection: StreamSelection(standardOutput: query.flag("stdout"), standardError: query.flag("stderr")),
             isLive: query.flag("stream"), withEarlierOutput: withEarlierOutput,
-            feedsInput: query.flag("stdin") && query.flag("stream") && record.spec.stdin)
+            feedsInput: query.flag("stdin") && query.flag("stream") && record.spec.stdin,
+            detachKeys: record.spec.tty ? keys : nil)
         guard !session.feedsInput || backend.inputClaims.claim(record.uid) else {
             throw DockerError(.conflict, "another client is attached to the container's standard input")
         }
-        let isUpgrade = exchange.request.headers[.upgrade] != nil
         do {
             try await backend.tell("attach", of: record)
         } catch {
             session.releaseInput()
             throw error
         }
-        let connection: RawConnection
-        do {
-            connection = try await exchange.channel.hijack()
-        } catch {
-            session.releaseInput()
-            // The client is gone, so nobody reads the answer.
-            throw CancellationError()
-        }
-        // Docker told the two apart from 1.42 on, and only to clients that upgrade.
-        let isNamed = isUpgrade && version >= DockerVersion(major: 1, minor: 42)
-        let type = isNamed ? StreamFrame.multiplexedType : StreamFrame.rawType
-        return Response(
-            status: isUpgrade ? .init(code: 101, reasonPhrase: "UPGRADED") : .ok,
-            headers: isUpgrade
-                ? [.contentType: type, .connection: "Upgrade", .upgrade: "tcp"] : [.contentType: type],
-            body: .init { writer in
+        return try await leavingHTTP(
+            exchange, framing: session.framing, version,
+            body: { connection in
                 defer { session.releaseInput() }
                 try await session.run(on: connection)
-                try await writer.finish(nil)
-            })
+            }, ifGone: { session.releaseInput() })
     }
 }
 
@@ -68,6 +62,10 @@ struct AttachSession: Sendable {
     let isLive: Bool
     let withEarlierOutput: Bool
     let feedsInput: Bool
+    /// `nil`: the client is not at a terminal, and leaves by hanging up.
+    let detachKeys: DetachKeys?
+
+    var framing: StreamFraming { record.spec.tty ? .raw : .multiplexed }
 
     /// Bound of one piece of input: what a pipe takes at once is 64 KiB, and half of it never waits long.
     static let inputPieceBytes = 32 << 10
@@ -85,13 +83,15 @@ struct AttachSession: Sendable {
             if feedsInput {
                 group.addTask {
                     do throws(RunInputError) {
-                        try await pumpInput(connection.inbound)
+                        let isDetached = try await pumpInput(connection.inbound)
+                        // As if the client had hung up, but that the command's input stays open.
+                        if isDetached { connection.channel.close(promise: nil) }
                     } catch {
                         guard error.code != .cancelled else { return }
                         exchange.logger.warning(
                             "standard input is lost", metadata: ["key": "\(record.uid)", "error": "\(error)"])
                         // The client may be gone as well, which the output's side notices.
-                        try? await connection.write(StreamFrame.encode(.standardError, "[skls: \(error)]\n"))
+                        try? await connection.write(framing.encode(.standardError, "[skls: \(error)]\n"))
                     }
                 }
             }
@@ -112,7 +112,7 @@ struct AttachSession: Sendable {
         let run = record.attachableRun
         let sink: Backend.OutputSink = { chunk in
             guard let stream = selection.stream(of: chunk) else { return }
-            try await connection.write(StreamFrame.encode(stream, selection.payload(of: chunk)))
+            try await connection.write(framing.encode(stream, selection.payload(of: chunk)))
         }
         if withEarlierOutput {
             for key in record.outputKeys where key.run < run || !isLive {
@@ -126,17 +126,21 @@ struct AttachSession: Sendable {
 
     // MARK: input
 
-    /// Nothing is read from the client before the run is confirmed; what it sends meanwhile waits in the socket.
-    private func pumpInput(_ inbound: RawConnection.Inbound) async throws(RunInputError) {
-        guard let token = try await openToken() else { return }
+    /// Nothing is read from the client before the run is confirmed; what it sends meanwhile waits in the socket. True when the client detached.
+    private func pumpInput(_ inbound: RawConnection.Inbound) async throws(RunInputError) -> Bool {
+        guard let token = try await openToken() else { return false }
         var offset = try await startOffset(token)
+        var watch = DetachWatch(detachKeys)
         do {
-            for try await var bytes in inbound {
+            for try await received in inbound {
+                let (passed, isDetached) = watch.take(received)
+                var bytes = passed
                 while let piece = bytes.readSlice(
                     length: min(bytes.readableBytes, AttachSession.inputPieceBytes)), piece.readableBytes > 0
                 {
-                    guard try await send(piece, at: &offset, token, isEnd: false) else { return }
+                    guard try await send(piece, at: &offset, token, isEnd: false) else { return false }
                 }
+                if isDetached { return true }
             }
         } catch let error as RunInputError {
             throw error
@@ -145,9 +149,13 @@ struct AttachSession: Sendable {
         } catch {
             // A broken connection ends the input like a closed one.
         }
-        guard !Task.isCancelled, DockerConfiguration(record).closesInputWithClient else { return }
+        // A terminal stays open for the next client (moby v28, `daemon/container/stream/attach.go`).
+        guard !Task.isCancelled, !record.spec.tty, DockerConfiguration(record).closesInputWithClient else {
+            return false
+        }
         _ = try await send(ByteBuffer(), at: &offset, token, isEnd: true)
         backend.inputClaims.setOffset(nil, of: token)
+        return false
     }
 
     /// Sends until it is accepted, which is harmless to repeat since bytes have offsets. False when the command takes no

@@ -13,6 +13,7 @@ extension DockerAPI {
         let body = try JSON.parse(
             try await exchange.body(upTo: exchange.limits.createBytes), depth: exchange.limits.jsonDepth)
         var request = try CreateRequest(body: body)
+        if backend.configuration.sessions == .off { try AttachedStreams.refuse(body) }
         // A name that `docker tag` gave stands for one in a registry, and so does an id.
         let match = try await catalog().find(request.image.text)
         if let name = match.name ?? match.entry.names.first,
@@ -28,12 +29,13 @@ extension DockerAPI {
     private func commit(_ request: CreateRequest, name: RecordName?) async throws -> UID {
         var generator = SystemRandomNumberGenerator()
         let uid = UID(using: &generator)
+        RequestFacts.note(uid)
         for attempt in 0..<Backend.conflictRetries {
             guard let tried = name ?? ContainerName.random(attempt: attempt, using: &generator) else { break }
-            let record = request.record(name: tried, uid: uid, at: backend.clock())
+            var record = request.record(name: tried, uid: uid, at: backend.clock())
+            record.spec.run.timeoutSeconds = backend.configuration.runTimeoutSeconds
             do throws(StoreError) {
                 try await backend.store.commit(Transaction(origin: .user, [.create(record)]))
-                RequestLog.note(uid)
                 return uid
             } catch {
                 if case .nameTaken = error.code, name == nil { continue }
@@ -52,6 +54,22 @@ enum Platform {
         let accepted: Set = ["linux", "linux/amd64", "linux/x86_64", "linux/x86-64", "amd64", "x86_64"]
         guard accepted.contains(text.lowercased()) else {
             throw .badParameter("platform \(text) is not available: Function Apps run linux/amd64 containers")
+        }
+    }
+}
+
+/// The contract without sessions.
+enum AttachedStreams {
+    private static let flags = ["AttachStdin", "AttachStdout", "AttachStderr"]
+
+    /// Throws when any stream is to be attached. Clients show the message of a refused create, and lose the one of a refused attach, which would leave a
+    /// container behind that `--rm` never removes.
+    static func refuse(_ body: JSON) throws(DockerError) {
+        for flag in flags {
+            guard try body.bool(flag) else { continue }
+            throw .notImplemented(
+                "attach (\(flag)) needs a session with the container's agent, and sessions are off: run the container detached (docker run -d) and read its output with docker logs"
+            )
         }
     }
 }

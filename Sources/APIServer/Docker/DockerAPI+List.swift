@@ -44,8 +44,15 @@ extension DockerAPI {
 
     /// `GET /containers/{id}/json`.
     func inspect(_ exchange: Exchange, _ reference: String) async throws -> Response {
+        .json(try await inspection(exchange, reference))
+    }
+
+    func inspection(_ exchange: Exchange, _ reference: String) async throws -> JSON {
         let record = try await find(reference)
-        return .json(ContainerInspect.json(record, imageDigest: try await catalog().id(of: record.spec.image)))
+        let execs = try await backend.store.execs(of: record.uid).filter { $0.result == nil }.map(\.id)
+        let inspected = ContainerInspect.json(
+            record, imageDigest: try await catalog().id(of: record.spec.image), execs: execs)
+        return exchange.query.flag("size") ? inspected.merging(["SizeRw": 0, "SizeRootFs": 0]) : inspected
     }
 
     /// `POST /containers/{id}/rename`.
@@ -54,7 +61,19 @@ extension DockerAPI {
             throw DockerError.badParameter("Neither old nor new names may be empty")
         }
         let name = try ContainerName.parse(text)
-        try await backend.update(try await find(reference).uid) { record in
+        let uid = try await find(reference).uid
+        do {
+            try await rename(uid, name)
+        } catch let error as StoreError {
+            let refusal = DockerError(error, reference: reference)
+            guard case .nameTaken = error.code else { throw refusal }
+            throw DockerError(refusal.status, "Error when allocating new name: \(refusal.message)")
+        }
+        return Response(status: .noContent)
+    }
+
+    private func rename(_ uid: UID, _ name: RecordName) async throws {
+        try await backend.update(uid) { record in
             guard record.metadata.name != name else {
                 throw DockerError.badParameter("Renaming a container with the same name as its current name")
             }
@@ -64,6 +83,5 @@ extension DockerAPI {
                 at: backend.clock(), "rename", of: renamed, ["oldName": "/" + record.metadata.name.text])
             return ([.replace(renamed, ifRevision: record.metadata.resourceVersion), .addEvent(event)], ())
         }
-        return Response(status: .noContent)
     }
 }

@@ -10,10 +10,10 @@ extension DockerAPI {
     func logs(_ exchange: Exchange, _ reference: String, _ version: DockerVersion) async throws -> Response {
         let query = try LogQuery(exchange.query)
         let record = try await find(reference)
-        let isNamed = version >= DockerVersion(major: 1, minor: 42)
-        let reply = LogReply(backend: backend, record: record, keys: record.outputKeys, query: query)
-        return reply.response(
-            exchange, contentType: isNamed ? StreamFrame.multiplexedType : StreamFrame.rawType)
+        let framing: StreamFraming = record.spec.tty ? .raw : .multiplexed
+        let reply = LogReply(
+            backend: backend, record: record, keys: record.outputKeys, query: query, framing: framing)
+        return reply.response(exchange, contentType: framing.contentType(version))
     }
 }
 
@@ -23,23 +23,24 @@ struct LogReply: Sendable {
     let record: FunctionApp
     let keys: [OutputKey]
     let query: LogQuery
+    let framing: StreamFraming
 
     func response(_ exchange: Exchange, contentType: String) -> Response {
         Response(
             status: .ok, headers: [.contentType: contentType],
             body: .init { writer in
                 do {
-                    try await exchange.untilHangUp { try await write(to: exchange) }
+                    try await exchange.untilHangUp { try await write { try await exchange.write($0) } }
                 } catch let error as AgentError {
                     // The head is out: Docker's way to say that the rest is missing.
-                    try await exchange.write(StreamFrame.encode(.systemError, "Error grabbing logs: \(error)"))
+                    try await exchange.write(framing.encode(.systemError, "Error grabbing logs: \(error)"))
                 }
                 try await writer.finish(nil)
             })
     }
 
-    /// Two passes when only the last lines are wanted: the first one counts, so that nothing needs to be kept.
-    private func write(to exchange: Exchange) async throws {
+    /// Hands over one frame after the other. Two passes when only the last lines are wanted: the first one counts, so that nothing needs to be kept.
+    func write(to frames: @escaping @Sendable (ByteBuffer) async throws -> Void) async throws {
         var skip = 0
         if let tail = query.tail {
             let counter = LineFilter(query, skip: 0)
@@ -49,12 +50,12 @@ struct LogReply: Sendable {
         }
         let filter = LineFilter(query, skip: skip)
         let sink: Backend.OutputSink = { chunk in
-            for line in filter.lines(chunk) { try await exchange.write(query.frame(line)) }
+            for line in filter.lines(chunk) { try await frames(query.encode(line, framing)) }
         }
         let openRun = query.follows && record.hasOpenRun ? record.attachableRun : nil
         for key in keys where key.run != openRun { try await backend.readOutput(key, to: sink) }
         if let openRun { try await backend.followOutput(record.uid, run: openRun, to: sink) }
-        for line in filter.finish() { try await exchange.write(query.frame(line)) }
+        for line in filter.finish() { try await frames(query.encode(line, framing)) }
     }
 }
 

@@ -6,6 +6,13 @@ extension DockerAPI {
     /// `POST /containers/{id}/start`: asks for one more run, and answers when the agent has confirmed it, or with the reason why it cannot. There is no
     /// time limit but the client's patience; a client that hangs up cancels nothing.
     func start(_ exchange: Exchange, _ reference: String) async throws -> Response {
+        // moby v28, `container_routes.go`: an empty object has been sent by old clients.
+        guard (exchange.request.headers[.contentLength].flatMap { Int($0) } ?? 0) <= 7,
+            exchange.request.headers[.transferEncoding] == nil
+        else {
+            throw DockerError.badParameter(
+                "starting container with non-empty request body was deprecated since API v1.22 and removed in v1.24")
+        }
         let uid = try await find(reference).uid
         return try await exchange.untilHangUp { try await start(uid, reference) }
     }
@@ -28,7 +35,7 @@ extension DockerAPI {
             return StartVerdict(last, run: run) ?? .refused(.removedBeforeStart)
         }
         switch verdict {
-        case .started: break
+        case .started: if isNew { try await setTerminalSize(uid, run: run) }
         case .refused(let error): throw error
         case .stuck(let error):
             // What a manifest asks for stays asked for.
@@ -40,6 +47,18 @@ extension DockerAPI {
 }
 
 extension DockerAPI {
+    /// Gives a new terminal the size that the client told at create. It is for show, so nothing fails with it.
+    private func setTerminalSize(_ uid: UID, run: Int) async throws {
+        guard let record = try await backend.store.load(uid)?.record, record.spec.tty,
+            let size = DockerConfiguration(record).consoleSize, let attempt = record.lastAttempt(ofRun: run)
+        else { return }
+        do throws(RunInputError) {
+            try await backend.input.resize(uid: uid, token: attempt.token, to: size)
+        } catch {
+            if error.code == .cancelled { throw CancellationError() }
+        }
+    }
+
     /// A start that was refused must not happen later, when somebody mends what was in its way: the run is not asked for any more, unless it began
     /// meanwhile. A container that removes itself is removed, as by moby (v28, `daemon/start.go`): the CLI waits for it.
     private func withdraw(_ run: Int, of uid: UID) async throws {

@@ -26,7 +26,7 @@ extension DockerAPI {
             })
     }
 
-    private func runEnd(of uid: UID, _ condition: WaitCondition, run: Int, seen: Revision) async throws -> RunEnd {
+    func runEnd(of uid: UID, _ condition: WaitCondition, run: Int, seen: Revision) async throws -> RunEnd {
         try await backend.wait(for: uid) { record in
             if let record { return condition.end(of: record, run: run) }
             // The last form is forgotten only when a thousand others went after it; what is left to say is that it is gone.

@@ -43,7 +43,8 @@ struct DockerAPI: Sendable {
         ]
     }
 
-    private func route(_ exchange: Exchange, _ segments: [String]) async throws -> Response {
+    /// Throws what ``respond(to:segments:)`` makes a reply of.
+    func route(_ exchange: Exchange, _ segments: [String]) async throws -> Response {
         var version = DockerVersion.newest
         var path = segments[...]
         if let asked = path.first.flatMap({ DockerVersion(segment: $0) }) {
@@ -60,6 +61,7 @@ struct DockerAPI: Sendable {
         case .container(let reference, let operation):
             return try await run(operation, of: reference, exchange, version)
         case .removeContainer(let reference): return try await remove(exchange, reference)
+        case .exec(let id, let operation): return try await run(operation, ofExec: id, exchange, version)
         case .notImplemented(let operation, let hint): throw DockerError.notImplemented(operation, hint: hint)
         case .unknown: throw DockerError.pageNotFound
         }
@@ -80,9 +82,29 @@ struct DockerAPI: Sendable {
             case .attach: try await attach(exchange, reference, version)
             case .logs: try await logs(exchange, reference, version)
             case .rename: try await rename(exchange, reference)
+            case .exec: try await createExec(exchange, reference, version)
+            case .resize: try await resize(exchange, reference)
+            case .update: try await update(exchange, reference)
+            case .top: try await top(exchange, reference)
+            case .stats: try await stats(exchange, reference, version)
+            case .changes: try await changes(exchange, reference)
+            case .export: try await export(exchange, reference)
+            case .statArchive: try await statArchive(exchange, reference)
+            case .readArchive: try await readArchive(exchange, reference)
+            case .writeArchive: try await writeArchive(exchange, reference)
             }
         } catch let error as StoreError {
             throw DockerError(error, reference: reference)
+        }
+    }
+
+    private func run(
+        _ operation: DockerRoute.ExecOperation, ofExec id: String, _ exchange: Exchange, _ version: DockerVersion
+    ) async throws -> Response {
+        switch operation {
+        case .json: try await inspectExec(id)
+        case .start: try await startExec(exchange, id, version)
+        case .resize: try await resizeExec(exchange, id)
         }
     }
 
@@ -96,7 +118,7 @@ struct DockerAPI: Sendable {
     func find(_ reference: String) async throws -> FunctionApp {
         switch try await backend.store.find(reference: reference) {
         case .found(let record):
-            RequestLog.note(record.uid)
+            RequestFacts.note(record.uid)
             return record
         case .none: throw DockerError.noSuchContainer(reference)
         case .ambiguous: throw DockerError.badParameter("multiple IDs found with provided prefix: \(reference)")

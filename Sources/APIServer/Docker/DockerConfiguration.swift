@@ -1,3 +1,4 @@
+import AgentProtocol
 import DesiredState
 
 /// What Docker's clients said at create and expect to see again, kept verbatim in an annotation of the record.
@@ -23,6 +24,16 @@ struct DockerConfiguration: Hashable, Sendable {
         hostConfig = value?["HostConfig"] ?? .object([])
     }
 
+    private init(config: JSON, hostConfig: JSON) {
+        self.config = config
+        self.hostConfig = hostConfig
+    }
+
+    /// With these fields in place of the earlier ones.
+    func updating(hostConfig changes: JSON) -> DockerConfiguration {
+        DockerConfiguration(config: config, hostConfig: hostConfig.merging(changes))
+    }
+
     var text: String { (["Config": config, "HostConfig": hostConfig] as JSON).text }
 
     /// Docker's default is TERM.
@@ -32,6 +43,12 @@ struct DockerConfiguration: Hashable, Sendable {
     }
 
     var stopTimeoutSeconds: Int? { config["StopTimeout"]?.integer.flatMap { Int(exactly: $0) } }
+
+    /// Of the client's terminal at create, if it told one.
+    var consoleSize: TerminalSize? {
+        // What is no size was refused at create, or came another way.
+        (try? TerminalSize(console: hostConfig["ConsoleSize"])) ?? nil
+    }
 
     /// The input is closed when the first client that attaches to it leaves. Records that were not made by Docker's clients are used like that, too.
     var closesInputWithClient: Bool {

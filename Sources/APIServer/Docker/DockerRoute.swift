@@ -1,7 +1,13 @@
 /// What a request asks of Docker's API, by method and path alone.
 enum DockerRoute: Hashable, Sendable {
     enum ContainerOperation: String, Hashable, Sendable {
-        case json, start, stop, kill, restart, wait, attach, logs, rename
+        case json, start, stop, kill, restart, wait, attach, logs, rename, exec, resize, update, top, stats, changes
+        case export
+        case statArchive, readArchive, writeArchive
+    }
+
+    enum ExecOperation: String, Hashable, Sendable {
+        case json, start, resize
     }
 
     /// Everything beyond containers and what is executed in them.
@@ -10,6 +16,7 @@ enum DockerRoute: Hashable, Sendable {
     case containers
     case container(String, ContainerOperation)
     case removeContainer(String)
+    case exec(String, ExecOperation)
     /// Docker's API has it and skls does not, for the reason given.
     case notImplemented(operation: String, hint: String)
     case unknown
@@ -36,31 +43,21 @@ enum DockerRoute: Hashable, Sendable {
         }
         guard rest.count >= 2, let verb = rest.last else { return .unknown }
         let reference = rest.dropLast().joined(separator: "/")
-        if let operation = ContainerOperation(rawValue: verb), method == operation.method {
+        if let operation = ContainerOperation(method: method, verb: verb) {
             return .container(reference, operation)
         }
         switch (method, verb) {
-        case ("POST", "exec"):
-            return missing(
-                "exec", "exec comes with agent sessions; until then start another container with docker run")
         case ("POST", "pause"), ("POST", "unpause"): return missing(verb, "a Function App cannot be paused")
-        case ("POST", "resize"): return missing(verb, "containers have no terminal yet")
-        case ("POST", "update"): return missing(verb, "remove the container and create it anew")
-        case ("GET", "top"), ("GET", "stats"), ("GET", "changes"), ("GET", "export"): return missing(verb)
-        case ("GET", "archive"), ("HEAD", "archive"), ("PUT", "archive"):
-            return missing("cp", "files can go in through standard input and come out through standard output")
         case ("GET", "ws") where rest.dropLast().last == "attach": return missing("attach over a WebSocket")
         default: return .unknown
         }
     }
 
     private static func exec(method: String, _ rest: [String]) -> DockerRoute {
-        switch (method, rest.last) {
-        case ("POST", "start") where rest.count == 2, ("POST", "resize") where rest.count == 2,
-            ("GET", "json") where rest.count == 2:
-            return missing("exec", "exec comes with agent sessions; until then start another container with docker run")
-        default: return .unknown
-        }
+        guard rest.count == 2, let operation = ExecOperation(rawValue: rest[1]),
+            method == (operation == .json ? "GET" : "POST")
+        else { return .unknown }
+        return .exec(rest[0], operation)
     }
 
     private static func missing(_ operation: String, _ hint: String = "") -> DockerRoute {
@@ -69,10 +66,26 @@ enum DockerRoute: Hashable, Sendable {
 }
 
 extension DockerRoute.ContainerOperation {
-    var method: String {
+    init?(method: String, verb: String) {
+        if verb == "archive" {
+            switch method {
+            case "HEAD": self = .statArchive
+            case "GET": self = .readArchive
+            case "PUT": self = .writeArchive
+            default: return nil
+            }
+            return
+        }
+        guard let operation = Self(rawValue: verb), operation.method == method else { return nil }
+        self = operation
+    }
+
+    /// `nil`: it is no word of a path.
+    private var method: String? {
         switch self {
-        case .json, .logs: "GET"
-        case .start, .stop, .kill, .restart, .wait, .attach, .rename: "POST"
+        case .json, .logs, .top, .stats, .changes, .export: "GET"
+        case .start, .stop, .kill, .restart, .wait, .attach, .rename, .exec, .resize, .update: "POST"
+        case .statArchive, .readArchive, .writeArchive: nil
         }
     }
 }

@@ -9,10 +9,6 @@ enum FieldPolicy {
         guard host.isNull || host.isObject else {
             throw .badParameter("invalid JSON: HostConfig must be an object, not \(host.kind)")
         }
-        if try body.bool("Tty") {
-            throw .notImplemented(
-                "Tty (-t) is not supported yet: containers have no terminal. Leave -t out; -i works without it")
-        }
         if let check = body["Healthcheck"], !check.isZero, try check.strings("Test") != ["NONE"] {
             throw refusal("Healthcheck", "nothing would run it; use --no-healthcheck")
         }

@@ -86,30 +86,6 @@ struct FilterArguments: Hashable, Sendable {
     }
 }
 
-/// Go's way to write time spans (`time.ParseDuration`), as far as Docker's clients use it.
-enum GoDuration {
-    /// `nil` for everything else, also for a number without a unit.
-    static func parse(_ text: String) -> Duration? {
-        var rest = Substring(text)
-        var total = 0.0
-        guard !rest.isEmpty else { return nil }
-        while !rest.isEmpty {
-            let number = rest.prefix { $0.isASCII && $0.isNumber || $0 == "." }
-            rest = rest.dropFirst(number.count)
-            let unit = rest.prefix { $0.isLetter }
-            rest = rest.dropFirst(unit.count)
-            guard let value = Double(number), let seconds = secondsByUnit[String(unit)] else { return nil }
-            total += value * seconds
-        }
-        // A longer span is before everything there is.
-        return .seconds(min(total, 100 * 365 * 86_400))
-    }
-
-    private static let secondsByUnit: [String: Double] = [
-        "ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1, "m": 60, "h": 3600,
-    ]
-}
-
 /// A name filter: moby matches names as regular expressions, which take it a time in proportion to the name. Ours can take longer, so what could take
 /// for ever is refused.
 struct NamePattern {

@@ -106,11 +106,11 @@ struct LogQuery: Hashable, Sendable {
             && line.timestampNanoseconds <= untilNanoseconds ?? .max
     }
 
-    func frame(_ line: LogLine) -> ByteBuffer {
-        guard withTimestamps else { return StreamFrame.encode(line.stream, line.bytes) }
+    func encode(_ line: LogLine, _ framing: StreamFraming) -> ByteBuffer {
+        guard withTimestamps else { return framing.encode(line.stream, line.bytes) }
         let instant = Instant(nanoseconds: Int64(clamping: line.timestampNanoseconds))
         var payload = ByteBuffer(string: instant.rfc3339(fractionDigits: 9) + " ")
         payload.writeImmutableBuffer(line.bytes)
-        return StreamFrame.encode(line.stream, payload)
+        return framing.encode(line.stream, payload)
     }
 }

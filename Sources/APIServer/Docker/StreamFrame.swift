@@ -34,6 +34,32 @@ enum StreamFrame {
     }
 }
 
+/// How output reaches a client: in frames, or as it is.
+enum StreamFraming: Hashable, Sendable {
+    case multiplexed
+    /// Of terminals, which have one stream.
+    case raw
+
+    func encode(_ stream: StreamFrame.Stream, _ payload: ByteBuffer) -> ByteBuffer {
+        switch self {
+        case .multiplexed: StreamFrame.encode(stream, payload)
+        case .raw: payload
+        }
+    }
+
+    func encode(_ stream: StreamFrame.Stream, _ text: String) -> ByteBuffer {
+        encode(stream, ByteBuffer(string: text))
+    }
+
+    /// Docker told the two apart from 1.42 on.
+    func contentType(_ version: DockerVersion) -> String {
+        switch self {
+        case .multiplexed: version < .consoleSize ? StreamFrame.rawType : StreamFrame.multiplexedType
+        case .raw: StreamFrame.rawType
+        }
+    }
+}
+
 /// Which of a run's streams a client wants.
 struct StreamSelection: Hashable, Sendable {
     var standardOutput: Bool

@@ -1,3 +1,4 @@
+package import AgentProtocol
 package import DesiredState
 package import NIOCore
 
@@ -9,6 +10,8 @@ package protocol RunInput: Sendable {
         async throws(RunInputError)
     /// Sends a signal to the command's process. The name comes without `SIG`, or it is a number.
     func signal(uid: UID, token: String, signal: String) async throws(RunInputError)
+    /// Changes the size of the command's terminal.
+    func resize(uid: UID, token: String, to size: TerminalSize) async throws(RunInputError)
 }
 
 package struct RunInputError: Error, Hashable, Sendable, CustomStringConvertible {

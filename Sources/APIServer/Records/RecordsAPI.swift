@@ -87,6 +87,7 @@ struct RecordsAPI: Sendable {
         // Two guards: with an `await` behind another condition the optimiser of Swift 6.3.1 crashes.
         guard let valid = RecordName(name) else { throw RecordsError.noSuchRecord(name) }
         guard let record = try await backend.store.find(name: valid) else { throw RecordsError.noSuchRecord(name) }
+        RequestFacts.note(record.uid)
         return record
     }
 
@@ -103,7 +104,7 @@ struct RecordsAPI: Sendable {
             keys = keys.filter { $0.run == run }
             query.follows = query.follows && record.attachableRun == run
         }
-        return LogReply(backend: backend, record: record, keys: keys, query: query)
+        return LogReply(backend: backend, record: record, keys: keys, query: query, framing: .multiplexed)
             .response(exchange, contentType: StreamFrame.multiplexedType)
     }
 
@@ -139,7 +140,9 @@ struct RecordsAPI: Sendable {
     private func applyOnce(
         _ manifest: Manifest, _ preconditions: Preconditions, inventory: String?
     ) async throws(StoreError) -> Response {
-        guard let existing = try await backend.store.find(name: manifest.name) else {
+        let found = try await backend.store.find(name: manifest.name)
+        if let found { RequestFacts.note(found.uid) }
+        guard let existing = found else {
             guard (manifest.resourceVersion ?? .zero) == .zero, preconditions.uid == nil, !preconditions.mustExist
             else {
                 throw StoreError(.conflict(current: .zero), "there is no record \(manifest.name)")
@@ -147,6 +150,7 @@ struct RecordsAPI: Sendable {
             var generator = SystemRandomNumberGenerator()
             let created = FunctionApp(
                 creating: manifest, uid: UID(using: &generator), at: backend.clock())
+            RequestFacts.note(created.uid)
             let revision = try await commit([.create(created)], listing: created.uid, in: inventory)
             return try reply(created, at: revision, .created)
         }

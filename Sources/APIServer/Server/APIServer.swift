@@ -17,6 +17,7 @@ import UnixSignals
 /// client sends another one. On TCP ``RequestGate`` decides.
 package struct APIServer: Service {
     private let backend: Backend
+    private let figures: RequestFigures
     private let onListening: @Sendable () -> Void
     private let onListeningTCP: @Sendable (Int) -> Void
 
@@ -24,17 +25,18 @@ package struct APIServer: Service {
     package init(
         configuration: APIServerConfiguration, store: any RecordStore, output: OutputStore, runInput: any RunInput,
         images: any ImageResolver, readiness: any ReadinessCheck, leaks: any LeakControl,
-        registryLogin: (any RegistryLogin)? = nil, explainer: (any Explainer)? = nil, previewer: (any Previewer)? = nil,
-        metrics: (any MetricsSource)? = nil,
+        sessions: any ContainerSessions = NoSessions(), registryLogin: (any RegistryLogin)? = nil,
+        explainer: (any Explainer)? = nil, previewer: (any Previewer)? = nil, metrics: (any MetricsSource)? = nil,
         clock: @escaping @Sendable () -> Instant, logger: Logger, onListening: @escaping @Sendable () -> Void = {},
         onListeningTCP: @escaping @Sendable (Int) -> Void = { _ in }
     ) {
         self.onListening = onListening
         self.onListeningTCP = onListeningTCP
+        figures = RequestFigures(startedAt: clock())
         backend = Backend(
             configuration: configuration, store: store, output: output, input: runInput, images: images,
-            readiness: readiness, leaks: leaks, explainer: explainer, previewer: previewer, metrics: metrics,
-            registryLogin: registryLogin, clock: clock, logger: logger)
+            readiness: readiness, leaks: leaks, sessions: sessions, explainer: explainer, previewer: previewer,
+            metrics: metrics, registryLogin: registryLogin, clock: clock, logger: logger)
     }
 
     private typealias ServerChannel = NIOAsyncChannel<HTTPConnection.Value, Never>
@@ -127,19 +129,28 @@ package struct APIServer: Service {
 
     private func serve(_ listeners: [Listener], _ files: [AccessFiles]) async throws {
         let budget = ConnectionBudget(backend.configuration.limits)
-        try await withThrowingTaskGroup(of: Void.self) { group in
+        try await withThrowingTaskGroup(of: Bool.self) { group in
             for listener in listeners {
-                group.addTask { try await accept(listener, budget) }
+                group.addTask {
+                    try await accept(listener, budget)
+                    return true
+                }
+            }
+            group.addTask {
+                await backend.execs.run(backend)
+                return false
             }
             if !files.isEmpty {
                 let signals = await UnixSignalsSequence(trapping: .sighup)
-                // Ends by cancellation only.
                 group.addTask {
                     for await _ in signals { reload(files) }
+                    return false
                 }
             }
+            // The others end with the listeners.
             defer { group.cancelAll() }
-            for _ in listeners { try await group.next() }
+            var open = listeners.count
+            while open > 0, let isListener = try await group.next() { open -= isListener ? 1 : 0 }
         }
     }
 
@@ -181,15 +192,16 @@ package struct APIServer: Service {
     private func responder(_ gate: RequestGate) -> HTTPChannelHandler.Responder {
         let docker = DockerAPI(backend: backend)
         let records = RecordsAPI(backend: backend)
+        let inside = InternalAPI(docker: docker, figures: figures)
         let limits = backend.configuration.limits
         let logger = backend.logger
+        let backend = backend
         return { request, writer, channel in
-            var generator = SystemRandomNumberGenerator()
-            let log = RequestLog(request.head, using: &generator)
             let exchange = Exchange(
                 request: request, target: RequestTarget(request.head.path ?? "/"), channel: channel, limits: limits,
                 logger: logger)
             let segments = exchange.target.segments
+            let facts = RequestFacts(request.head, backend)
             var response: Response
             if let refusal = gate.refusal(of: request.head) {
                 response = DockerAPI.refusal(refusal)
@@ -197,14 +209,20 @@ package struct APIServer: Service {
                 response.headers[.connection] = "close"
                 if refusal.status == .unauthorized { response.headers[.wwwAuthenticate] = "Bearer" }
             } else {
-                response = await RequestLog.$current.withValue(log) {
-                    RecordsAPI.serves(segments)
-                        ? await records.respond(to: exchange) : await docker.respond(to: exchange, segments: segments)
+                response = await RequestFacts.$current.withValue(facts) { () async -> Response in
+                    if RecordsAPI.serves(segments) { return await records.respond(to: exchange) }
+                    if InternalAPI.serves(segments) { return await inside.respond(to: exchange) }
+                    return await docker.respond(to: exchange, segments: segments)
                 }
             }
-            response.headers[.requestID] = log.id
-            defer { log.write(status: response.status, to: logger) }
-            try await writer.write(response: response.head, body: response.body)
+            response.headers[.requestID] = facts.id
+            do {
+                try await writer.write(response: response.head, body: response.body)
+            } catch {
+                await facts.log(status: response.status)
+                throw error
+            }
+            await facts.log(status: response.status)
         }
     }
 }

@@ -25,6 +25,8 @@ package struct APIServerConfiguration: Sendable {
         package var removeWait: Duration = .seconds(30)
         /// How long `stop` waits beyond the grace period, for the result to come back.
         package var stopMargin: Duration = .seconds(30)
+        /// How long copying into or out of a container that was just created waits for its site.
+        package var siteWait: Duration = .seconds(120)
         /// Between two signs of life on a quiet watch.
         package var bookmarkInterval: Duration = .seconds(30)
 
@@ -40,6 +42,20 @@ package struct APIServerConfiguration: Sendable {
     /// Of this software.
     package var version: String
     package var limits = Limits()
+    /// What runs of containers are limited to; 0 = nothing. Manifests say it themselves.
+    package var runTimeoutSeconds = 600
+    /// For callers of the internal API.
+    package var provider = ProviderFacts()
+    /// Sessions are dialled by the agents, and not by the daemon.
+    package var agentsDialBack = false
+    package var sessions = SessionPolicy.asProvided
+
+    package enum SessionPolicy: Hashable, Sendable {
+        /// What needs a session with an agent is refused where there are none. Attaching reads the output as it is kept, which needs none.
+        case asProvided
+        /// The contract without sessions: attaching is refused as well, and at the create, since a client that is refused later strands the container.
+        case off
+    }
 
     package init(socketPath: String, version: String) {
         self.socketPath = socketPath

@@ -12,6 +12,7 @@ struct Backend: Sendable {
     let images: any ImageResolver
     let readiness: any ReadinessCheck
     let leaks: any LeakControl
+    let sessions: any ContainerSessions
     let explainer: (any Explainer)?
     /// `nil`: there is no controller that could be asked.
     let previewer: (any Previewer)?
@@ -20,6 +21,7 @@ struct Backend: Sendable {
     var registryLogin: (any RegistryLogin)?
     let clock: @Sendable () -> Instant
     let inputClaims = InputClaims()
+    let execs = ExecSessions()
     let inventoryGate = InventoryGate()
     let pruneGate = PruneGate()
     let logger: Logger
@@ -27,6 +29,8 @@ struct Backend: Sendable {
     /// How often a read-change-write is tried again when others write the same record in between. Each lost round means that another writer got
     /// through, so this many in a row is no accident.
     static let conflictRetries = 16
+
+    var hasSessions: Bool { sessions.isOn && configuration.sessions != .off }
 
     /// Waits until the record is as `answer` wants it: `answer` is given the record after each change (`nil` once it is gone) until it returns
     /// something. Nothing is lost between two looks, since the subscription is older than the first one.
@@ -67,7 +71,6 @@ struct Backend: Sendable {
     func update<Result>(
         _ uid: UID, change: (FunctionApp) throws -> (operations: [Transaction.Operation], result: Result)
     ) async throws -> (result: Result, revision: Revision) {
-        RequestLog.note(uid)
         for _ in 0..<Backend.conflictRetries {
             guard let record = try await store.load(uid)?.record else { throw StoreError(.notFound(uid)) }
             let (operations, result) = try change(record)

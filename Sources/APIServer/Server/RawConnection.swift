@@ -30,3 +30,10 @@ extension Channel {
         }.get()
     }
 }
+
+extension RawConnection {
+    /// For output whose end decides more than its reader: a peer that is gone is noticed by the connection's end, and what was to be written is lost.
+    func tryWrite(_ buffer: ByteBuffer) async {
+        do { try await write(buffer) } catch {}
+    }
+}

@@ -137,6 +137,14 @@ package struct AgentClient: AgentAPI {
         try await command(path, endpoint: endpoint, boot: boot)
     }
 
+    /// Changes the size of the command's terminal.
+    package func resize(
+        _ endpoint: AgentEndpoint, boot: BootID, token: RunToken, size: TerminalSize
+    ) async throws(AgentError) {
+        let path = "/skls/v1/runs/\(token)/resize?h=\(size.rows)&w=\(size.columns)"
+        try await command(path, endpoint: endpoint, boot: boot)
+    }
+
     private func command(_ path: String, endpoint: AgentEndpoint, boot: BootID) async throws(AgentError) {
         let reply = try await exchange.send(.POST, path, endpoint: endpoint, boot: boot, timeout: Self.answerTimeout)
         guard reply.status == 200 else { throw Self.error(for: reply, operation: "POST \(path)") }

@@ -75,6 +75,19 @@ package struct TerminalSize: Hashable, Sendable {
     }
 }
 
+extension TerminalSize: CustomStringConvertible {
+    /// `ROWSxCOLUMNS`, as on the wire.
+    package var description: String { "\(rows)x\(columns)" }
+
+    /// Nil for anything but two numbers, in their shortest form, with an `x` between.
+    package init?(_ text: String) {
+        let parts = text.split(separator: "x", omittingEmptySubsequences: false)
+        guard parts.count == 2, let rows = UInt16(parts[0]), let columns = UInt16(parts[1]) else { return nil }
+        self.init(rows: rows, columns: columns)
+        guard description == text else { return nil }
+    }
+}
+
 /// How a task ended.
 package struct SessionResult: Equatable, Sendable {
     package enum Failure: String, Equatable, Sendable {
@@ -119,4 +132,10 @@ package enum PathFact {
     package static let modified = "modified"
     /// Where a symbolic link leads; missing for anything else.
     package static let target = "target"
+}
+
+/// Names of the facts about an exec.
+package enum ExecFact {
+    /// The process id within the container.
+    package static let pid = "pid"
 }

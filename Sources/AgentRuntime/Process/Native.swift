@@ -1,3 +1,4 @@
+import AgentProtocol
 import CAgentSpawn
 import Glibc
 
@@ -15,6 +16,8 @@ enum Native {
         var stdin: Int32
         var stdout: Int32
         var stderr: Int32
+        /// Stdin is a terminal, to become the command's controlling one.
+        var hasTerminal = false
         /// Written to the agent's stderr directly before the command is executed.
         var logLine: String
     }
@@ -61,6 +64,7 @@ enum Native {
                     native.stdin_fd = request.stdin
                     native.stdout_fd = request.stdout
                     native.stderr_fd = request.stderr
+                    native.has_terminal = request.hasTerminal ? 1 : 0
                     native.log_fd = STDERR_FILENO
                     native.log_line = logLine.baseAddress
                     native.log_line_length = logLine.count - 1
@@ -100,6 +104,19 @@ enum Native {
     /// it: to be called before there is a second thread.
     static func hideEnvironment() {
         agent_hide_environment()
+    }
+
+    /// Opens a terminal: its two ends, or the errno.
+    static func openTerminal(_ size: TerminalSize) -> Result<(master: Int32, slave: Int32), SpawnError> {
+        var master: Int32 = -1
+        var slave: Int32 = -1
+        let error = agent_terminal_open(size.rows, size.columns, &master, &slave)
+        return error == 0 ? .success((master, slave)) : .failure(SpawnError(error: error))
+    }
+
+    /// Nothing can be done about a terminal that takes no size.
+    static func resizeTerminal(_ master: Int32, to size: TerminalSize) {
+        _ = agent_terminal_resize(master, size.rows, size.columns)
     }
 
     /// A descriptor of a nameless file; negative if there is none to be had.

@@ -2,17 +2,71 @@ import AgentProtocol
 import NIOCore
 import NIOPosix
 
-/// Reads one of a command's output pipes, one read at a time: after each the run says whether to go on.
+/// Who gets what a command writes, and hears whether it could be executed. Lives on the event loop.
+protocol CommandReader: AnyObject {
+    func outputRead(_ stream: FrameStream, _ bytes: ByteBuffer)
+    /// Nothing more is read from that pipe until it is told to.
+    func outputReadComplete(_ output: OutputPipeHandler)
+    /// One pipe is at its end.
+    func outputClosed()
+    /// The child has become the command (nil) or could not.
+    func statusRead(_ failure: Native.Failure?)
+}
+
+/// Opens the ends of a command's pipes, or of its terminal, as channels of the event loop.
+enum CommandPipes {
+    /// - Parameters:
+    ///   - opened: gets the channel, for who wants to close it early.
+    ///   - failed: called instead of anything on the handler if the event loop does not take the descriptor.
+    static func read(
+        _ descriptor: Int32, with handler: some ChannelInboundHandler, on eventLoop: any EventLoop,
+        opened: @escaping (any Channel) -> Void, failed: @escaping () -> Void
+    ) {
+        let handler = NIOLoopBound(handler, eventLoop: eventLoop)
+        NIOPipeBootstrap(group: eventLoop)
+            .channelOption(.autoRead, value: false)
+            .channelOption(.maxMessagesPerRead, value: 1)
+            .channelOption(
+                .recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: AgentLimit.framePayloadBytes)
+            )
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(handler.value)
+                }
+            }
+            .takingOwnershipOfDescriptor(input: descriptor).assumeIsolated().whenComplete { result in
+                switch result {
+                case .success(let channel): opened(channel)
+                case .failure: failed()
+                }
+            }
+    }
+
+    /// - Parameter opened: gets the channel, or nil if the event loop does not take the descriptor.
+    static func write(
+        _ descriptor: Int32, on eventLoop: any EventLoop, opened: @escaping ((any Channel)?) -> Void
+    ) {
+        NIOPipeBootstrap(group: eventLoop).takingOwnershipOfDescriptor(output: descriptor).assumeIsolated()
+            .whenComplete { result in
+                switch result {
+                case .success(let channel): opened(channel)
+                case .failure: opened(nil)
+                }
+            }
+    }
+}
+
+/// Reads one of a command's output pipes, one read at a time: after each the reader says whether to go on.
 final class OutputPipeHandler: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
 
     private let stream: FrameStream
-    private weak var run: Run?
+    private weak var reader: (any CommandReader)?
     private var context: ChannelHandlerContext?
 
-    init(stream: FrameStream, run: Run) {
+    init(stream: FrameStream, reader: any CommandReader) {
         self.stream = stream
-        self.run = run
+        self.reader = reader
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
@@ -33,15 +87,15 @@ final class OutputPipeHandler: ChannelInboundHandler {
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        run?.outputRead(stream, unwrapInboundIn(data))
+        reader?.outputRead(stream, unwrapInboundIn(data))
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
-        run?.outputReadComplete(self)
+        reader?.outputReadComplete(self)
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        run?.outputClosed()
+        reader?.outputClosed()
     }
 
     /// A pipe that cannot be read any more is at its end.
@@ -54,11 +108,11 @@ final class OutputPipeHandler: ChannelInboundHandler {
 final class StatusPipeHandler: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
 
-    private weak var run: Run?
+    private weak var reader: (any CommandReader)?
     private var message = ByteBuffer()
 
-    init(run: Run) {
-        self.run = run
+    init(reader: any CommandReader) {
+        self.reader = reader
     }
 
     func channelActive(context: ChannelHandlerContext) {
@@ -75,7 +129,7 @@ final class StatusPipeHandler: ChannelInboundHandler {
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        run?.statusRead(message.withUnsafeReadableBytes { Native.failure(from: $0) })
+        reader?.statusRead(message.withUnsafeReadableBytes { Native.failure(from: $0) })
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {

@@ -5,7 +5,7 @@ import NIOPosix
 
 /// One run: the shell around its machines. It owns the pipes, the spool and the timers, and answers who waits. Lives on
 /// the event loop only.
-final class Run {
+final class Run: CommandReader {
     private let token: RunToken
     private let request: RunRequest
     private let eventLoop: any EventLoop
@@ -23,6 +23,7 @@ final class Run {
     /// What reads the output and the child's status.
     private var readingChannels: [any Channel] = []
     private var inputChannel: (any Channel)?
+    private(set) var terminal: Terminal?
     private var polls: [Poll] = []
     private var inputsInFlight = 0
 
@@ -58,7 +59,8 @@ final class Run {
         self.onEnd = onEnd
         boundBytes = spoolBytes
         spool = Spool(boundBytes: spoolBytes)
-        machine = RunMachine(timeoutSeconds: request.timeoutSeconds)
+        machine = RunMachine(
+            timeoutSeconds: request.timeoutSeconds, outputs: request.terminal == nil ? 2 : 1)
         input = InputMachine(isOpen: request.opensStdin)
     }
 
@@ -66,8 +68,9 @@ final class Run {
     func start(boot: BootID) {
         do throws(CommandProcess.Failure) {
             let process = try CommandProcess.start(
-                request, logLine: "skls-agent: exec token=\(token) boot=\(boot)\n")
+                request, createsDirectory: true, logLine: "skls-agent: exec token=\(token) boot=\(boot)\n")
             self.boot = boot
+            terminal = process.terminal
             pid = process.pid
             perform(machine.spawned(nowNanoseconds: Clocks.monotonicNanoseconds()))
             openPipes(process)
@@ -103,6 +106,7 @@ final class Run {
     // MARK: events of the process
 
     func processEnded(exitCode: Int) {
+        terminal?.commandEnded()
         perform(
             machine.processEnded(
                 exitCode: exitCode, nowNanoseconds: Clocks.monotonicNanoseconds(),
@@ -159,6 +163,7 @@ final class Run {
     }
 
     private func fail(_ exitCode: Int, _ message: String) {
+        terminal?.commandEnded()
         perform(
             machine.executionFailed(
                 exitCode: exitCode, message: message, wallNanoseconds: Clocks.wallNanoseconds()))
@@ -263,7 +268,8 @@ final class Run {
                 switch result {
                 case .success:
                     input.wrote(upTo: end, closing: closing)
-                    if closing { channel.close(promise: nil) }
+                    // A terminal has no end of input, only a character that stands for it, which is not ours to type.
+                    if closing, terminal == nil { channel.close(promise: nil) }
                     waiting.send(AgentReply(status: 200))
                 case .failure:
                     input.pipeClosed()
@@ -294,6 +300,7 @@ final class Run {
                 logEnd()
                 resumeTimer?.cancel()
                 inputChannel?.close(promise: nil)
+                terminal = nil
                 answerPolls()
                 onEnd()
             }
@@ -319,43 +326,27 @@ final class Run {
     }
 
     private func openPipes(_ process: CommandProcess) {
-        open(StatusPipeHandler(run: self), reading: process.status) { [weak self] in self?.statusRead(nil) }
+        open(StatusPipeHandler(reader: self), reading: process.status) { [weak self] in self?.statusRead(nil) }
         for (stream, descriptor) in [(FrameStream.stdout, process.stdout), (.stderr, process.stderr)] {
-            open(OutputPipeHandler(stream: stream, run: self), reading: descriptor) { [weak self] in
+            guard let descriptor else { continue }
+            open(OutputPipeHandler(stream: stream, reader: self), reading: descriptor) { [weak self] in
                 self?.outputClosed()
             }
         }
         guard let descriptor = process.stdin else { return }
-        NIOPipeBootstrap(group: eventLoop).takingOwnershipOfDescriptor(output: descriptor).assumeIsolated()
-            .whenComplete { [weak self] result in
-                switch result {
-                case .success(let channel):
-                    self?.inputChannel = channel
-                    channel.closeFuture.assumeIsolated().whenComplete { [weak self] _ in self?.input.pipeClosed() }
-                case .failure: self?.input.pipeClosed()
-                }
+        CommandPipes.write(descriptor, on: eventLoop) { [weak self] channel in
+            guard let channel else {
+                self?.input.pipeClosed()
+                return
             }
+            self?.inputChannel = channel
+            channel.closeFuture.assumeIsolated().whenComplete { [weak self] _ in self?.input.pipeClosed() }
+        }
     }
 
-    /// - Parameter failed: called instead of anything on the handler if the event loop does not take the descriptor.
     private func open(_ handler: some ChannelInboundHandler, reading descriptor: Int32, failed: @escaping () -> Void) {
-        let handler = NIOLoopBound(handler, eventLoop: eventLoop)
-        NIOPipeBootstrap(group: eventLoop)
-            .channelOption(.autoRead, value: false)
-            .channelOption(.maxMessagesPerRead, value: 1)
-            .channelOption(
-                .recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: AgentLimit.framePayloadBytes)
-            )
-            .channelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHandler(handler.value)
-                }
-            }
-            .takingOwnershipOfDescriptor(input: descriptor).assumeIsolated().whenComplete { [weak self] result in
-                switch result {
-                case .success(let channel): self?.readingChannels.append(channel)
-                case .failure: failed()
-                }
-            }
+        CommandPipes.read(
+            descriptor, with: handler, on: eventLoop, opened: { [weak self] in self?.readingChannels.append($0) },
+            failed: failed)
     }
 }

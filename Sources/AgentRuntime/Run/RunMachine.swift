@@ -55,12 +55,14 @@ struct RunMachine {
     static let drainNanoseconds: UInt64 = 2_000_000_000
 
     private var state = State.starting(heldSignals: [])
-    private var openOutputs = 2
+    private var openOutputs: Int
     private var killAtNanoseconds: UInt64?
     private(set) var reason: AgentReason?
     private let timeoutNanoseconds: UInt64?
 
-    init(timeoutSeconds: Int) {
+    /// - Parameter outputs: how many pipes there are to read: two, or one with a terminal.
+    init(timeoutSeconds: Int, outputs: Int = 2) {
+        openOutputs = outputs
         timeoutNanoseconds = timeoutSeconds > 0 ? UInt64(timeoutSeconds) * 1_000_000_000 : nil
     }
 
@@ -118,7 +120,7 @@ struct RunMachine {
         ]
     }
 
-    /// One of the two pipes is read to its end.
+    /// One of the pipes is read to its end.
     mutating func outputEnded() -> [Action] {
         openOutputs -= 1
         guard openOutputs <= 0, case .draining(let outcome) = state else { return [] }

@@ -11,6 +11,7 @@ final class Agent {
     private let spoolBytes: Int
     private let eventLoop: any EventLoop
     private let onExit: () -> Void
+    let sessions: AgentSessions
 
     private var runs: [RunToken: Run] = [:]
     /// The last ones, whose output is kept.
@@ -42,6 +43,7 @@ final class Agent {
         spoolBytes = configuration.spoolBytes
         self.eventLoop = eventLoop
         self.onExit = onExit
+        sessions = AgentSessions(secret: configuration.secret, boot: boot, eventLoop: eventLoop)
     }
 
     // MARK: requests
@@ -85,6 +87,7 @@ final class Agent {
             run.read(
                 offset: offset, wait: .seconds(Int64(min(wait, UInt64(AgentLimit.waitSeconds)))), waiting: waiting)
         case (.post, "stdin"): takeInput(token, request, waiting)
+        case (.post, "resize"): resize(token, request, waiting)
         case (.post, "signal"), (.post, "stop"): signal(token, request, isStop: action == "stop", waiting)
         default: waiting.send(.unknown)
         }
@@ -155,6 +158,29 @@ final class Agent {
             WaitingInput(offset: offset, bytes: request.body, endOfInput: endOfInput, waiting: waiting))
     }
 
+    private func resize(_ token: RunToken, _ request: AgentRequest, _ waiting: Waiting) {
+        guard let rows = request.query["h"].flatMap({ UInt16($0) }),
+            let columns = request.query["w"].flatMap({ UInt16($0) })
+        else {
+            waiting.send(.badRequest("h and w are numbers up to 65535"))
+            return
+        }
+        guard let run = runs[token] else {
+            waiting.send(.unknown)
+            return
+        }
+        guard run.takesSignals else {
+            waiting.send(AgentReply(status: 410))
+            return
+        }
+        guard let terminal = run.terminal else {
+            waiting.send(.badRequest("the run has no terminal"))
+            return
+        }
+        terminal.resize(to: TerminalSize(rows: rows, columns: columns))
+        waiting.send(AgentReply(status: 200))
+    }
+
     private func signal(_ token: RunToken, _ request: AgentRequest, isStop: Bool, _ waiting: Waiting) {
         guard let signal = (request.query["signal"] ?? (isStop ? "TERM" : nil)).flatMap(Signal.number) else {
             waiting.send(.badRequest("unknown signal"))
@@ -194,12 +220,16 @@ final class Agent {
             guard waitid(P_ALL, 0, &information, WEXITED | WNOHANG | WNOWAIT) == 0 else { return }
             let child = information._sifields._sigchld
             guard child.si_pid > 0 else { return }
+            // The code, or as a shell tells it: 128 + n for signal n.
+            let isExit = information.si_code == CLD_EXITED
+            let exitCode = Int(isExit ? child.si_status & 0xff : 128 + child.si_status)
             if let run = current, run.pid == child.si_pid {
                 // Looked at again as soon as that is known.
                 if run.isStarting { return }
-                // The code, or as a shell tells it: 128 + n for signal n.
-                let isExit = information.si_code == CLD_EXITED
-                run.processEnded(exitCode: Int(isExit ? child.si_status & 0xff : 128 + child.si_status))
+                run.processEnded(exitCode: exitCode)
+                sessions.runEnded()
+            } else {
+                sessions.processEnded(child.si_pid, exitCode: exitCode)
             }
             waitpid(child.si_pid, nil, 0)
         }
@@ -209,6 +239,7 @@ final class Agent {
     func terminationAsked() {
         if isStopping { return }
         isStopping = true
+        sessions.stopping()
         guard let current else { return finish() }
         current.stop(Signal.terminate, graceNanoseconds: Self.exitGraceNanoseconds)
     }

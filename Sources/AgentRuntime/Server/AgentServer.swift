@@ -46,10 +46,21 @@ final class AgentServer {
     private func accept(_ channel: any Channel) throws {
         guard connections < Self.connectionLimit else { throw TooManyConnections() }
         connections += 1
-        try channel.pipeline.syncOperations.configureHTTPServerPipeline(
-            withPipeliningAssistance: true, withErrorHandling: true)
-        try channel.pipeline.syncOperations.addHandler(RequestHandler(agent: agent) { self.connections -= 1 })
+        let handlers = HTTPHandlers()
+        // As NIO's own pipeline for a server, but with each handler at hand: a session takes their place.
+        try channel.pipeline.syncOperations.addHandlers([
+            handlers.encoder, handlers.decoder, handlers.pipelining, handlers.errors,
+            RequestHandler(agent: agent, handlers: handlers) { self.connections -= 1 },
+        ])
     }
 
     private struct TooManyConnections: Error {}
+}
+
+/// What makes HTTP of a connection's bytes.
+struct HTTPHandlers {
+    let encoder = HTTPResponseEncoder()
+    let decoder = ByteToMessageHandler(HTTPRequestDecoder(leftOverBytesStrategy: .forwardBytes))
+    let pipelining = HTTPServerPipelineHandler()
+    let errors = HTTPServerProtocolErrorHandler()
 }

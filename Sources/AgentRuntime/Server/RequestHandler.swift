@@ -1,27 +1,32 @@
 import AgentProtocol
 import NIOCore
 import NIOHTTP1
+import NIOWebSocket
 
 /// One connection: puts requests together, lets nobody in without a signature, and proves the replies.
-final class RequestHandler: ChannelInboundHandler {
+final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias OutboundOut = HTTPServerResponsePart
 
     private let agent: Agent
+    private let handlers: HTTPHandlers
     private let onClose: () -> Void
     private var head: HTTPRequestHead?
     private var body = ByteBuffer()
     private var isRefused = false
     private var waiting: Waiting?
     private var idleTimer: Scheduled<Void>?
+    /// Somebody else cares for the connection.
+    private var isSession = false
 
     /// Longer than the front end keeps a connection that it may use again, so that it is never us who close one under
     /// a request (Azure's front end gives up after 230 s: Azure Functions docs, functions-scale, read 2026-02).
     private static let idleLimit = TimeAmount.seconds(240)
 
     /// - Parameter onClose: called when the connection is gone.
-    init(agent: Agent, onClose: @escaping () -> Void) {
+    init(agent: Agent, handlers: HTTPHandlers, onClose: @escaping () -> Void) {
         self.agent = agent
+        self.handlers = handlers
         self.onClose = onClose
     }
 
@@ -32,7 +37,7 @@ final class RequestHandler: ChannelInboundHandler {
     func channelInactive(context: ChannelHandlerContext) {
         idleTimer?.cancel()
         waiting?.drop()
-        onClose()
+        if !isSession { onClose() }
         context.fireChannelInactive()
     }
 
@@ -88,6 +93,9 @@ final class RequestHandler: ChannelInboundHandler {
             send(context, head, status: .unauthorized)
             return
         }
+        if head.uri == SessionLimit.path, head.method == .GET, boot == agent.boot.hex, body.readableBytes == 0 {
+            return upgrade(context, head, signature)
+        }
         let waiting = Waiting { [weak self] reply in
             self?.waiting = nil
             self?.prove(reply, signature, context, head)
@@ -101,6 +109,57 @@ final class RequestHandler: ChannelInboundHandler {
             agent.handle(request, waiting)
         } else {
             waiting.send(AgentReply(status: 409, headers: agent.hello.headers))
+        }
+    }
+
+    /// Makes a session of the connection.
+    private func upgrade(_ context: ChannelHandlerContext, _ head: HTTPRequestHead, _ signature: RequestSignature) {
+        let proof = ReplyProof.make(
+            secret: agent.secret, signature: signature, status: 101, boot: agent.boot, headers: [],
+            body: UnsafeRawBufferPointer(start: nil, count: 0))
+        guard head.headers[canonicalForm: "upgrade"].contains(where: { $0.lowercased() == "websocket" }) else {
+            prove(.badRequest("a session is a WebSocket"), signature, context, head)
+            return
+        }
+        let known: HTTPHeaders = ["connection": "upgrade", AgentHeader.boot: agent.boot.hex, AgentHeader.proof: proof]
+        // It only does the protocol's side of an upgrade: key and version.
+        NIOWebSocketServerUpgrader(
+            shouldUpgrade: { channel, _ in channel.eventLoop.makeSucceededFuture(known) },
+            upgradePipelineHandler: { channel, _ in channel.eventLoop.makeSucceededVoidFuture() }
+        ).buildUpgradeResponse(channel: context.channel, upgradeRequest: head, initialResponseHeaders: [:])
+            .assumeIsolated().whenComplete { result in
+                switch result {
+                case .success(let headers): self.becomeSession(context, headers)
+                case .failure: self.prove(.badRequest("no WebSocket of version 13"), signature, context, head)
+                }
+            }
+    }
+
+    private func becomeSession(_ context: ChannelHandlerContext, _ headers: HTTPHeaders) {
+        idleTimer?.cancel()
+        let channel = context.channel
+        let pipeline = channel.pipeline.syncOperations
+        var response = "HTTP/1.1 101 Switching Protocols\r\n"
+        for (name, value) in headers { response += "\(name): \(value)\r\n" }
+        response += "\r\n"
+        do {
+            // Past the encoder, which would take its message for one with a body.
+            try pipeline.context(handler: handlers.encoder).writeAndFlush(
+                NIOAny(ByteBuffer(string: response)), promise: nil)
+            isSession = true
+            pipeline.removeHandler(handlers.errors, promise: nil)
+            pipeline.removeHandler(handlers.pipelining, promise: nil)
+            pipeline.removeHandler(handlers.encoder, promise: nil)
+            pipeline.removeHandler(self, promise: nil)
+            let socket = SessionSocket(sessions: agent.sessions, isClient: false, onClose: onClose)
+            try SessionSocket.addHandlers(to: channel, socket: socket)
+            // At last, since it hands what it has not read to whoever comes behind it.
+            pipeline.removeHandler(handlers.decoder, promise: nil)
+            channel.read()
+        } catch {
+            // Only a channel that is gone has no such handlers, and takes none.
+            if isSession { onClose() }
+            channel.close(promise: nil)
         }
     }
 

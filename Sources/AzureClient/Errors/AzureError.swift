@@ -133,6 +133,7 @@ package enum AzureOperation: String, Sendable, CaseIterable {
     case containerLogs = "sites.containerLogs"
     case getPlan = "plans.get"
     case queryLogs = "logs.query"
+    case getWorkspace = "workspaces.get"
     case listPlans = "plans.list"
     case listPlanSites = "plans.sites"
     case resolveImage = "registry.resolve"

@@ -31,6 +31,8 @@ struct agent_spawn_request {
     int stdin_fd;
     int stdout_fd;
     int stderr_fd;
+    /// Whether `stdin_fd` is a terminal, to become the command's controlling one.
+    int has_terminal;
     /// Gets `log_line` directly before the first attempt to execute something that can be executed.
     int log_fd;
     const char *log_line;
@@ -57,3 +59,11 @@ void agent_hide_environment(void);
 /// A descriptor of an empty file that no name leads to, closed on exec: in `/tmp`, or in memory if asked for or if there
 /// is no such file system. -1 with errno if neither can be had.
 int agent_temporary_file(int in_memory);
+
+/// Opens a terminal. `master` and `slave` are closed on exec; neither becomes anybody's controlling terminal by this. Zero rows
+/// or columns leave its size alone. Returns 0 or the error.
+int agent_terminal_open(uint16_t rows, uint16_t columns, int *master, int *slave);
+
+/// Tells a terminal its size, and those who use it that it has changed. Zero rows or columns do nothing. Returns 0 or the
+/// error.
+int agent_terminal_resize(int master, uint16_t rows, uint16_t columns);

@@ -135,7 +135,9 @@ package struct CallPerformer: Sendable {
         let request = RunRequest(
             arguments: spec.command + spec.args, environment: spec.env.map { $0.name + "=" + $0.value },
             workingDirectory: spec.workingDir ?? "/", user: spec.user, opensStdin: spec.stdin,
-            timeoutSeconds: spec.run.timeoutSeconds)
+            timeoutSeconds: spec.run.timeoutSeconds,
+            // Clients tell the size when the command runs.
+            terminal: spec.tty ? TerminalSize(rows: 0, columns: 0) : nil)
         return await agent(address) { endpoint throws(AgentError) in
             let (boot, token) = try ids(bootID, token)
             do throws(AgentError) {

@@ -31,15 +31,23 @@ extension Doctor {
             report.note("log workspace", "SKLS_LOG_WORKSPACE is not set: logs end with their site")
             return
         }
-        guard let workspace = GUID(text) else { return }  // refused with the settings
         do throws(AzureError) {
+            var workspace = GUID(text)
+            if let id = AzureSettings.workspaceResource(text) {
+                workspace = try await connection.client.workspaceID(of: id, correlationID: correlation)
+            }
+            guard let workspace else {
+                report.failed(
+                    "log workspace", "there is no workspace \(text)", advice: "correct SKLS_LOG_WORKSPACE, or unset it")
+                return
+            }
             _ = try await connection.client.queryLogs(
                 LogQuery(.workspace(workspace), "print 1"), correlationID: correlation)
             report.ok("log workspace", text)
         } catch {
             report.failed(
                 "log workspace", found(error),
-                advice: "correct SKLS_LOG_WORKSPACE (the workspace's GUID, not its name or resource id), or give the "
+                advice: "correct SKLS_LOG_WORKSPACE (the workspace's GUID or resource id, not its name), or give the "
                     + "identity the role Log Analytics Reader on it")
         }
     }

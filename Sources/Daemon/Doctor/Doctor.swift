@@ -9,12 +9,12 @@ package struct Doctor: Sendable {
     /// "Access tokens", read 2026-11).
     static let mostSkewSeconds: Int64 = 240
 
-    private let variables: [String: String]
+    private let loaded: LoadedSettings
     private let logger: Logger
 
-    /// - Parameter variables: the environment that the daemon would have.
-    package init(variables: [String: String], logger: Logger) {
-        self.variables = variables
+    /// - Parameter settings: those that the daemon would have.
+    package init(settings: LoadedSettings, logger: Logger) {
+        loaded = settings
         self.logger = logger
     }
 
@@ -23,11 +23,12 @@ package struct Doctor: Sendable {
         let settings: AzureSettings
         let planID: ResourceID?
         do throws(ConfigurationFaults) {
-            settings = try AzureSettings(environment: variables)
+            if !loaded.faults.isEmpty { throw ConfigurationFaults(faults: loaded.faults) }
+            settings = try AzureSettings(environment: loaded.variables)
             planID = try settings.planID
         } catch {
-            for fault in error.faults {
-                report.failed("configuration", fault, advice: "correct the environment variable, then run this again")
+            for fault in loaded.located(error.faults) {
+                report.failed("configuration", fault, advice: "correct the setting, then run this again")
             }
             for hint in error.hints { report.note("configuration", hint) }
             return report

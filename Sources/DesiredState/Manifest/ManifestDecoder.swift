@@ -109,6 +109,7 @@ struct ManifestDecoder {
         spec.workingDir = values["workingDir"].flatMap { string($0, at: "spec.workingDir") }
         spec.user = values["user"].flatMap { user($0) }
         spec.stdin = values["stdin"].flatMap { bool($0, at: "spec.stdin") } ?? false
+        spec.tty = values["tty"].flatMap { bool($0, at: "spec.tty") } ?? false
         spec.invocations = values["invocations"].flatMap { int($0, at: "spec.invocations", in: 0...1_000_000) } ?? 1
         spec.run = values["run"].map { run($0) } ?? RunPolicy()
         spec.hosting = values["hosting"].map { hosting($0) } ?? Hosting()

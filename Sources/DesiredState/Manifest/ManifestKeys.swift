@@ -23,8 +23,8 @@ package enum ManifestKeys {
             ignored: ["uid", "generation", "creationTimestamp", "deletionTimestamp", "finalizers"]),
         "spec": Mapping(
             [
-                "image", "command", "args", "env", "workingDir", "user", "stdin", "invocations", "run", "hosting",
-                "azure", "suspend", "drift", "replacement", "deletionPolicy", "adoption", "stop",
+                "image", "command", "args", "env", "workingDir", "user", "stdin", "tty", "invocations", "run",
+                "hosting", "azure", "suspend", "drift", "replacement", "deletionPolicy", "adoption", "stop",
             ], required: ["image"]),
         "spec.env[]": Mapping(["name", "value"], required: ["name", "value"]),
         "spec.run": Mapping(["timeoutSeconds", "ttlSecondsAfterFinished", "delivery", "attemptLimit"]),
@@ -45,10 +45,10 @@ package enum ManifestKeys {
 }
 
 /// What somebody may have meant.
-enum Spelling {
+package enum Spelling {
     /// The nearest of the words: equal but for case, or at most a third of its letters (two at most) wrong, missing, too many or swapped with
     /// the next one. The first of equally near ones.
-    static func nearest(to text: String, in words: [String]) -> String? {
+    package static func nearest(to text: String, in words: [String]) -> String? {
         let wanted = Array(text.lowercased().utf8)
         guard wanted.count <= 64 else { return nil }
         var best: (word: String, distance: Int)?

@@ -13,6 +13,8 @@ package struct FunctionAppSpec: Hashable, Sendable {
     package var user: String?
     /// Keep the command's standard input open until somebody attaches and closes it; else it is empty. Default: false.
     package var stdin: Bool
+    /// The command gets a terminal; all its output is standard output then. Default: false.
+    package var tty: Bool
     /// How many runs should have happened in all. Raising it starts a run; lowering it does nothing. Default: 1.
     package var invocations: Int
     package var run: RunPolicy
@@ -33,8 +35,9 @@ package struct FunctionAppSpec: Hashable, Sendable {
 
     package init(
         image: ImageReference, command: [String] = [], args: [String] = [], env: [EnvironmentVariable] = [],
-        workingDir: String? = nil, user: String? = nil, stdin: Bool = false, invocations: Int = 1,
-        run: RunPolicy = RunPolicy(), hosting: Hosting = Hosting(), azure: AzureSettings = AzureSettings(),
+        workingDir: String? = nil, user: String? = nil, stdin: Bool = false, tty: Bool = false,
+        invocations: Int = 1, run: RunPolicy = RunPolicy(), hosting: Hosting = Hosting(),
+        azure: AzureSettings = AzureSettings(),
         suspend: Suspension? = nil, drift: DriftPolicy = .repair, replacement: ReplacementPolicy = .never,
         deletionPolicy: DeletionPolicy = .delete, adoption: AdoptionPolicy = .never, stop: StopRequest? = nil
     ) {
@@ -45,6 +48,7 @@ package struct FunctionAppSpec: Hashable, Sendable {
         self.workingDir = workingDir
         self.user = user
         self.stdin = stdin
+        self.tty = tty
         self.invocations = invocations
         self.run = run
         self.hosting = hosting
@@ -156,7 +160,7 @@ package struct StopRequest: Hashable, Sendable, Codable {
 
 extension FunctionAppSpec: Codable {
     private enum CodingKeys: String, CodingKey {
-        case image, command, args, env, workingDir, user, stdin, invocations, run, hosting, azure, suspend, drift
+        case image, command, args, env, workingDir, user, stdin, tty, invocations, run, hosting, azure, suspend, drift
         case replacement, deletionPolicy, adoption, stop
     }
 
@@ -171,6 +175,7 @@ extension FunctionAppSpec: Codable {
             workingDir: try container.decodeIfPresent(String.self, forKey: .workingDir),
             user: try container.decodeIfPresent(String.self, forKey: .user),
             stdin: try container.decodeIfPresent(Bool.self, forKey: .stdin) ?? false,
+            tty: try container.decodeIfPresent(Bool.self, forKey: .tty) ?? false,
             invocations: try container.decodeIfPresent(Int.self, forKey: .invocations) ?? 1,
             run: try container.decodeIfPresent(RunPolicy.self, forKey: .run) ?? RunPolicy(),
             hosting: try container.decodeIfPresent(Hosting.self, forKey: .hosting) ?? Hosting(),

@@ -20,8 +20,9 @@ package enum LogKey: String, Sendable, CaseIterable {
     case method
     case path
     case status
-    case socket
-    /// Of a request to the daemon: the client's own, or one that was made for it.
+    /// Of a request, to the end of its response, in milliseconds.
+    case duration = "duration_ms"
+    /// Tells requests apart: the client's own, or drawn for it.
     case requestID = "request_id"
-    case durationMilliseconds = "duration_ms"
+    case socket
 }

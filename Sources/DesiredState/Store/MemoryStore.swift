@@ -227,7 +227,7 @@ package final class MemoryStore: RecordStore {
         }.get()
     }
 
-    private func read<T>(_ body: (MemoryTables) throws(StoreError) -> T) throws(StoreError) -> T {
+    func read<T>(_ body: (MemoryTables) throws(StoreError) -> T) throws(StoreError) -> T {
         if Task.isCancelled { throw StoreError(.cancelled) }
         try intervene(.read, .asked)
         return try tables.withLockedValue { tables in

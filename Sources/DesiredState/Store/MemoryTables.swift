@@ -10,6 +10,8 @@ struct MemoryTables: Sendable {
         var attempts: [Attempt] = []
         var intent: Intent?
         var inventories: Set<String> = []
+        /// In order of creation.
+        var execs: [ExecRecord] = []
     }
 
     var revision = Revision.zero
@@ -21,6 +23,8 @@ struct MemoryTables: Sendable {
     var names: [RecordName: UID] = [:]
     /// Whose attempt a token is.
     var tokens: [String: UID] = [:]
+    /// Whose executed command an id is.
+    var execOwners: [String: UID] = [:]
     var journals: [UID: [JournalEntry]] = [:]
     /// Final forms of forgotten records, oldest first.
     var deletions: [FunctionApp] = []

@@ -64,6 +64,9 @@ struct MemoryWrite {
         case .addToInventory(let name, let uid):
             guard tables.rows[uid] != nil else { throw StoreError(.notFound(uid)) }
             edit(uid, in: &tables) { $0.inventories.insert(name) }
+        case .createExec(let exec): try createExec(exec, in: &tables)
+        case .startExec(let id, let instant): try startExec(id, at: instant, in: &tables)
+        case .finishExec(let id, let result): finishExec(id, result, in: &tables)
         case .setFreeze(let freeze): set(\.freeze, freeze, in: &tables)
         case .acceptWriter(let writer): set(\.writers, writer, Revision(.max), in: &tables)
         case .raiseRevision(let wanted):
@@ -133,6 +136,7 @@ struct MemoryWrite {
         var record = row.record
         record.metadata.resourceVersion = revision
         for attempt in row.attempts { set(\.tokens, attempt.token, nil, in: &tables) }
+        for exec in row.execs { set(\.execOwners, exec.id, nil, in: &tables) }
         if !record.isBeingDeleted { set(\.names, record.metadata.name, nil, in: &tables) }
         set(\.journals, uid, nil, in: &tables)
         set(\.rows, uid, nil, in: &tables)
@@ -193,7 +197,7 @@ struct MemoryWrite {
     // MARK: writing with a way back
 
     /// Does nothing without the row.
-    private mutating func edit(
+    mutating func edit(
         _ uid: UID, in tables: inout MemoryTables, _ body: (inout MemoryTables.Row) -> Void
     ) {
         guard var row = tables.rows[uid] else { return }
@@ -201,7 +205,7 @@ struct MemoryWrite {
         set(\.rows, uid, row, in: &tables)
     }
 
-    private mutating func set<Key, Value>(
+    mutating func set<Key, Value>(
         _ table: WritableKeyPath<MemoryTables, [Key: Value]>, _ key: Key, _ value: Value?,
         in tables: inout MemoryTables
     ) {

@@ -111,6 +111,21 @@ enum Migrations {
                     ALTER TABLE images ADD COLUMN source TEXT;
                     """)
         }
+        migrator.registerMigration("5") { database in
+            try database.execute(
+                sql: """
+                    CREATE TABLE execs (
+                        -- In order of creation.
+                        number INTEGER PRIMARY KEY,
+                        id TEXT NOT NULL UNIQUE,
+                        uid TEXT NOT NULL REFERENCES records (uid),
+                        isOpen INTEGER NOT NULL,
+                        document BLOB NOT NULL
+                    );
+                    CREATE INDEX execsByRecord ON execs (uid, number);
+                    CREATE INDEX openExecs ON execs (number) WHERE isOpen;
+                    """)
+        }
         return migrator
     }
 }

@@ -41,6 +41,14 @@ package protocol RecordStore: Sendable {
     /// 0 = there was none yet.
     func newestEventNumber() async throws(StoreError) -> Int64
 
+    // MARK: commands beside runs
+
+    func exec(_ id: String) async throws(StoreError) -> ExecRecord?
+    /// In order of creation.
+    func execs(of uid: UID) async throws(StoreError) -> [ExecRecord]
+    /// Those that may be running, of all records.
+    func openExecs() async throws(StoreError) -> [ExecRecord]
+
     // MARK: lives of the controller
 
     /// Begins a life: every transaction that names an earlier epoch fails from now on. `writer` is what this life puts
@@ -207,6 +215,12 @@ package struct Transaction: Hashable, Sendable {
         /// Removes the record and all that belongs to it, and leaves a tombstone if it had a site.
         case forget(UID, siteName: String?, at: Instant)
         case putImage(ImageRecord)
+        /// Fails with `notFound` without the record, and with `conflict` when one with this id exists.
+        case createExec(ExecRecord)
+        /// Fails with `conflict` unless it is there and was never started.
+        case startExec(id: String, at: Instant)
+        /// Does nothing when it is gone or has a result already: the first one wins.
+        case finishExec(id: String, ExecResult)
         /// Does nothing when there is none.
         case removeImage(String)
         /// For what records do not tell by themselves.

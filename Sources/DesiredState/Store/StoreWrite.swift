@@ -62,6 +62,9 @@ struct StoreWrite {
         case .addToInventory(let name, let uid):
             guard try RecordRow.fetch(database, uid: uid) != nil else { throw StoreError(.notFound(uid)) }
             try execute("INSERT OR IGNORE INTO inventories (name, uid) VALUES (?, ?)", [name, uid.text])
+        case .createExec(let exec): try createExec(exec)
+        case .startExec(let id, let instant): try startExec(id, at: instant)
+        case .finishExec(let id, let result): try finishExec(id, result)
         case .setFreeze(let freeze):
             try execute("UPDATE store SET freeze = ?", [try freeze.map { try JSONEncoder().encode($0) }])
         case .acceptWriter(let writer):
@@ -160,6 +163,7 @@ struct StoreWrite {
         try execute("DELETE FROM intents WHERE uid = ?", [uid.text])
         try execute("DELETE FROM inventories WHERE uid = ?", [uid.text])
         try execute("DELETE FROM journal WHERE uid = ?", [uid.text])
+        try execute("DELETE FROM execs WHERE uid = ?", [uid.text])
         try execute("DELETE FROM records WHERE uid = ?", [uid.text])
         try execute(
             "INSERT INTO deletions (revision, uid, document) VALUES (?, ?, ?)",
@@ -215,7 +219,7 @@ struct StoreWrite {
     }
 
     /// For rows that refer to a record: throws `notFound` without it.
-    private func executeOnRecord(_ uid: UID, _ sql: String, _ arguments: [(any DatabaseValueConvertible)?]) throws {
+    func executeOnRecord(_ uid: UID, _ sql: String, _ arguments: [(any DatabaseValueConvertible)?]) throws {
         do {
             try execute(sql, arguments)
         } catch let error as DatabaseError where error.extendedResultCode == .SQLITE_CONSTRAINT_FOREIGNKEY {
@@ -223,7 +227,7 @@ struct StoreWrite {
         }
     }
 
-    private func execute(_ sql: String, _ arguments: [(any DatabaseValueConvertible)?]) throws {
+    func execute(_ sql: String, _ arguments: [(any DatabaseValueConvertible)?]) throws {
         try database.cachedStatement(sql: sql).execute(arguments: StatementArguments(arguments))
     }
 }

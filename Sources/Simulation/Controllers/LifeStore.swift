@@ -94,6 +94,21 @@ struct LifeStore: RecordStore {
         return try await base.image(canonical)
     }
 
+    func exec(_ id: String) async throws(StoreError) -> ExecRecord? {
+        try await approach(isWrite: false)
+        return try await base.exec(id)
+    }
+
+    func execs(of uid: UID) async throws(StoreError) -> [ExecRecord] {
+        try await approach(isWrite: false)
+        return try await base.execs(of: uid)
+    }
+
+    func openExecs() async throws(StoreError) -> [ExecRecord] {
+        try await approach(isWrite: false)
+        return try await base.openExecs()
+    }
+
     func images() async throws(StoreError) -> [ImageRecord] {
         try await approach(isWrite: false)
         return try await base.images()

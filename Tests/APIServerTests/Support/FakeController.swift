@@ -19,6 +19,7 @@ actor FakeController {
     /// While true runs are opened but not confirmed.
     private var holdsBack = false
     private var signals: [String] = []
+    private var sizes: [TerminalSize] = []
     /// How many of the next requests for input end without an answer; every second one was carried out all the same.
     private var inputFailures = 0
 
@@ -37,6 +38,7 @@ actor FakeController {
     }
 
     var receivedSignals: [String] { signals }
+    var receivedSizes: [TerminalSize] { sizes }
 
     func setHoldsBack(_ value: Bool) async throws {
         holdsBack = value
@@ -82,7 +84,7 @@ actor FakeController {
     private func begin(_ record: FunctionApp) async throws {
         let words = record.spec.command + record.spec.args
         let number = record.lastRunNumber + 1
-        let token = UID.test(number * 1000 + (Int(record.uid.text.prefix(6), radix: 16) ?? 0) % 997).text
+        let token = UID.test(number << 48 + (Int(record.uid.text.prefix(12), radix: 16) ?? 0)).text
         guard !holdsBack else { return }
         if words.first == "stall" {
             var status = record.status
@@ -236,7 +238,19 @@ actor FakeController {
     }
 }
 
+extension FakeController {
+    fileprivate func resize(_ token: String, to size: TerminalSize) -> RunInputError? {
+        guard open[token] != nil else { return RunInputError(.notRunning) }
+        sizes.append(size)
+        return nil
+    }
+}
+
 extension FakeController: RunInput {
+    nonisolated func resize(uid: UID, token: String, to size: TerminalSize) async throws(RunInputError) {
+        if let error = await resize(token, to: size) { throw error }
+    }
+
     nonisolated func sendInput(
         uid: UID, token: String, offset: UInt64, bytes: ByteBuffer, endOfInput: Bool
     ) async throws(RunInputError) {

@@ -57,6 +57,10 @@ final class RawClient: Sendable {
             try await outbound.write(ByteBuffer(string: text))
         }
 
+        func send(_ bytes: ByteBuffer) async throws {
+            try await outbound.write(bytes)
+        }
+
         func halfClose() {
             outbound.finish()
         }

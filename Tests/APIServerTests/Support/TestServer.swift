@@ -27,13 +27,27 @@ struct TestServer: Sendable {
 
     static func with(
         limits: APIServerConfiguration.Limits = .init(), images: any ImageResolver = FakeRegistry(),
+        sessions: any ContainerSessions = NoSessions(), policy: APIServerConfiguration.SessionPolicy = .asProvided,
         login: (any RegistryLogin)? = nil, group: String? = nil,
-        tcp: @Sendable (String) throws -> [TCPListener] = { _ in [] },
-        logLevel: Logger.Level = .error,
+        tcp: @Sendable (String) throws -> [TCPListener] = { _ in [] }, logLevel: Logger.Level = .error,
         _ body: @Sendable (TestServer) async throws -> Void
     ) async throws {
         let directory = try TestDirectory()
         defer { directory.remove() }
+        try await with(
+            directory, limits: limits, images: images, sessions: sessions, policy: policy, login: login, group: group,
+            tcp: tcp, logLevel: logLevel, body)
+    }
+
+    /// On what an earlier server has left in the directory.
+    static func with(
+        _ directory: TestDirectory, limits: APIServerConfiguration.Limits = .init(),
+        images: any ImageResolver = FakeRegistry(), sessions: any ContainerSessions = NoSessions(),
+        policy: APIServerConfiguration.SessionPolicy = .asProvided, login: (any RegistryLogin)? = nil,
+        group: String? = nil, tcp: @Sendable (String) throws -> [TCPListener] = { _ in [] },
+        logLevel: Logger.Level = .error,
+        _ body: @Sendable (TestServer) async throws -> Void
+    ) async throws {
         var generator = SystemRandomNumberGenerator()
         let store = try SQLiteStore(path: directory.path + "/state.sqlite", generator: &generator)
         let output = try OutputStore(directory: FilePath(directory.path + "/outputs"))
@@ -43,6 +57,7 @@ struct TestServer: Sendable {
         let previewer = FakePreviewer()
         var configuration = APIServerConfiguration(socketPath: directory.path + "/s", version: "0.1.0")
         configuration.limits = limits
+        configuration.sessions = policy
         configuration.socketGroup = group
         configuration.tcp = try tcp(directory.path)
         let log = LogLines()
@@ -52,7 +67,8 @@ struct TestServer: Sendable {
         let (whenListening, listening) = AsyncStream.makeStream(of: Never.self)
         let server = APIServer(
             configuration: configuration, store: store, output: output, runInput: controller, images: images,
-            readiness: readiness, leaks: leaks, registryLogin: login, previewer: previewer, clock: { Instant.now },
+            readiness: readiness, leaks: leaks, sessions: sessions, registryLogin: login, previewer: previewer,
+            clock: { Instant.now },
             logger: logger,
             onListening: { listening.finish() }, onListeningTCP: { port in ports.withLockedValue { $0.append(port) } })
         let services = ServiceGroup(services: [server], logger: logger)

@@ -162,6 +162,29 @@ struct AgentContainer: Sendable {
         return (Int(response.status.code), response)
     }
 
+    /// The status of a signed request.
+    func signed(_ method: String, _ path: String) async throws -> Int {
+        let nonce = RequestSignature.freshNonce()
+        let signature = RequestSignature(
+            secret: endpoint.secret, method: method, path: path, boot: boot, nonce: nonce,
+            body: UnsafeRawBufferPointer(start: nil, count: 0))
+        return try await raw(
+            method, path,
+            headers: [
+                (AgentHeader.nonce, nonce), (AgentHeader.boot, boot.hex), (AgentHeader.signature, signature.hex),
+            ]
+        ).0
+    }
+
+    /// A session with the agent, its handshake done.
+    func session() async throws -> SessionProbe {
+        let probe = SessionProbe(socketPath: socketPath, secret: endpoint.secret, boot: boot)
+        try await probe.connect()
+        return probe
+    }
+
+    var socketPath: String { "\(directory)/run/agent.sock" }
+
     // MARK: arranging
 
     /// The agent is built beside this bundle; a target that depended on it would be linked statically as well.

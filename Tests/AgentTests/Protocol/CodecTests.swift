@@ -16,7 +16,8 @@ import Testing
     @Test("a run request comes back as it was sent") func roundTrip() throws {
         let request = RunRequest(
             arguments: ["sh", "-c", "echo 'a\nargv 3\nb'", ""], environment: ["A=1", "EMPTY=", "Ü=\u{1F40B}"],
-            workingDirectory: "/a b", user: "nobody:nogroup", opensStdin: true, timeoutSeconds: 600)
+            workingDirectory: "/a b", user: "nobody:nogroup", opensStdin: true, timeoutSeconds: 600,
+            terminal: TerminalSize(rows: 24, columns: 65535))
         #expect(try decode(request.encoded()) == request)
         let plain = RunRequest(arguments: ["true"])
         #expect(try decode(plain.encoded()) == plain)
@@ -36,6 +37,7 @@ import Testing
             "argv 99999999999999999999\nls\n", "argv 2 2\nls\n", "nice 1\n5\nargv 2\nls\n", "argv 0\n\n",
             "argv 2\nls\nenv 1\nA\n", "argv 2\nls\nenv 2\n=1\n", "argv 2\nls\nworkdir 3\ntmp\n",
             "argv 2\nls\nworkdir 1\n/\nworkdir 1\n/\n", "argv 2\nls\nstdin 1\n2\n", "argv 2\nls\ntty 1\n1\n",
+            "argv 2\nls\ntty 6\n24x080\n", "argv 2\nls\ntty 7\n1x65536\n",
             "argv 2\nls\ntimeout 2\n-1\n", "argv 2\nls\nuser 0\n\n", "argv 3\nl\u{0}s\n",
         ]) func refused(text: String)
     {

@@ -50,6 +50,9 @@ struct MortalStore: RecordStore {
     }
     func tombstone(_ uid: UID) async throws(StoreError) -> Tombstone? { try await base.tombstone(uid) }
     func image(_ canonical: String) async throws(StoreError) -> ImageRecord? { try await base.image(canonical) }
+    func exec(_ id: String) async throws(StoreError) -> ExecRecord? { try await base.exec(id) }
+    func execs(of uid: UID) async throws(StoreError) -> [ExecRecord] { try await base.execs(of: uid) }
+    func openExecs() async throws(StoreError) -> [ExecRecord] { try await base.openExecs() }
     func images() async throws(StoreError) -> [ImageRecord] { try await base.images() }
     func events(after number: Int64, since: Instant?, limit: Int) async throws(StoreError) -> [EngineEvent] {
         try await base.events(after: number, since: since, limit: limit)

@@ -13,6 +13,7 @@ struct StoreContents: Equatable, Sendable {
     var events: [EngineEvent]
     var inventory: [InventoryEntry]
     var freeze: Freeze?
+    var execs: [ExecRecord] = []
     var writers: [String: Revision]
 
     init(_ store: any RecordStore) async throws {
@@ -25,6 +26,9 @@ struct StoreContents: Equatable, Sendable {
         inventory = try await store.inventory("web")
         freeze = try await store.freeze()
         writers = try await store.writers()
-        for uid in try await store.allUIDs() { records.append(try #require(try await store.load(uid))) }
+        for uid in try await store.allUIDs() {
+            records.append(try #require(try await store.load(uid)))
+            execs += try await store.execs(of: uid)
+        }
     }
 }

@@ -28,7 +28,8 @@ final class Installation: Sendable {
         return installation
     }
 
-    private init(simulator options: [String]) async throws {
+    /// The simulator alone.
+    init(simulator options: [String] = []) async throws {
         folder = NSTemporaryDirectory() + "/skls-test-" + UUID().uuidString.prefix(8)
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         let simulatorFolder = folder + "/azure"
@@ -78,18 +79,33 @@ final class Installation: Sendable {
 
     /// Returns when the daemon listens. `variables` come beside those by which it finds Azure.
     func startDaemon(_ options: String..., variables: [String: String] = [:]) async throws {
+        try await startDaemon(
+            program: "skls", ["serve", "--state", folder + "/state", "--host", host, "--log-level", "debug"] + options,
+            environment: azure.merging(variables) { _, own in own })
+    }
+
+    /// Another program in the daemon's place, which logs in the same way. Returns when it listens, or has ended.
+    func startDaemon(program: String, _ arguments: [String], environment: [String: String]) async throws {
         let (ready, continuation) = AsyncStream.makeStream(of: Void.self)
         let handler = lineHandler
         let process = try ChildProcess(
-            Installation.binaries + "/skls",
-            ["serve", "--state", folder + "/state", "--host", host, "--log-level", "debug"] + options,
-            environment: azure.merging(variables) { _, own in own }
+            Installation.binaries + "/" + program, arguments, environment: environment
         ) { line in
-            if line.contains("listening") { continuation.yield() }
+            if line.contains("listening") || line.hasPrefix("Error: ") { continuation.yield() }
             handler.withLockedValue { $0 }?(line)
         }
         daemon.withLockedValue { $0 = process }
         for await _ in ready { break }
+    }
+
+    /// As an operator does, and what it ended with.
+    func endDaemon() async -> ChildProcess.Result? {
+        let running = daemon.withLockedValue { running in
+            defer { running = nil }
+            return running
+        }
+        running?.send(SIGTERM)
+        return await running?.wait()
     }
 
     /// As an operator does; returns when it has ended.

@@ -6,7 +6,9 @@ package struct SiteSettings: Sendable, CustomReflectable, CustomStringConvertibl
     private let managedEnvironment: String?
     private let workloadProfile: String?
     private let identity: SiteIdentityReference?
-    private let storage: SiteDesigner.Configuration.Storage?
+    private var storage: SiteDesigner.Configuration.Storage?
+    /// An account without an identity that reaches it: its key has to be asked for.
+    private(set) var keylessAccount: StorageAccountName?
     private let hasContentShare: Bool
     private let applicationInsights: Secret?
     private let registry: SiteDesigner.Configuration.Registry?
@@ -29,10 +31,12 @@ package struct SiteSettings: Sendable, CustomReflectable, CustomStringConvertibl
         case (nil, nil): storage = nil
         case (.some(let connection), nil): storage = .connectionString(Secret(connection))
         case (nil, .some(let account)):
-            storage = .account(name: account)
-            if identity == nil {
-                faults.append("SKLS_STORAGE_ACCOUNT needs SKLS_IDENTITY: the account is reached by that identity")
+            let name = StorageAccountName(rawValue: account)
+            if name == nil {
+                faults.append("SKLS_STORAGE_ACCOUNT: 3 to 24 lower-case letters and digits, not \(account)")
             }
+            storage = identity == nil ? nil : .account(name: account)
+            keylessAccount = identity == nil ? name : nil
         case (.some, .some):
             storage = nil
             faults.append("SKLS_STORAGE_CONNECTION_STRING and SKLS_STORAGE_ACCOUNT are both set: one is enough")
@@ -54,6 +58,15 @@ package struct SiteSettings: Sendable, CustomReflectable, CustomStringConvertibl
                 faults.append("SKLS_REGISTRY_SERVER, SKLS_REGISTRY_USERNAME and SKLS_REGISTRY_PASSWORD belong together")
             }
         }
+    }
+
+    /// With the key of the account that has no identity. `suffix` = of the cloud's storage services.
+    mutating func useKey(_ key: Secret, of account: StorageAccountName, suffix: String) {
+        keylessAccount = nil
+        storage = .connectionString(
+            Secret(
+                "DefaultEndpointsProtocol=https;AccountName=\(account);AccountKey=\(key.reveal());EndpointSuffix=\(suffix)"
+            ))
     }
 
     private static func identity(

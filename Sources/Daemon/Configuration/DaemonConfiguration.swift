@@ -48,8 +48,11 @@ package struct AzureSettings: Sendable {
     package var audience: String?
     /// Base address of the Log Analytics query API; `nil` = the cloud's.
     package var logAnalytics: String?
-    /// The Log Analytics workspace with the sites' logs: the GUID that queries name; `nil` = none is asked.
+    /// The Log Analytics workspace with the sites' logs: the GUID that queries name, or the workspace's resource id, of which the GUID is then
+    /// asked; `nil` = none is asked.
     package var logWorkspace: String?
+    /// What runs of containers are limited to, unless a manifest says otherwise; 0 = nothing.
+    package var runTimeoutSeconds: Int
     /// Rows are in the workspace so long after what they tell of.
     package var logSettlesAfter: Duration
     /// Whether calls are held back to Azure's published rates. Only a stand-in for Azure is without limits.
@@ -121,9 +124,20 @@ extension AzureSettings {
         audience = optional("SKLS_AZURE_AUDIENCE")
         logAnalytics = address("SKLS_LOGS_ENDPOINT")
         logWorkspace = optional("SKLS_LOG_WORKSPACE")
-        if let logWorkspace, GUID(logWorkspace) == nil {
+        if let logWorkspace, GUID(logWorkspace) == nil, AzureSettings.workspaceResource(logWorkspace) == nil {
             faults.append(
-                "SKLS_LOG_WORKSPACE: the workspace's GUID (its customerId) is wanted, not \(logWorkspace)")
+                "SKLS_LOG_WORKSPACE: the workspace's GUID (its customerId) or its resource id is wanted, not "
+                    + logWorkspace)
+        }
+        runTimeoutSeconds = 600
+        if let text = optional("SKLS_TIMEOUT_SECONDS") {
+            if let seconds = Int(text), AzureSettings.runTimeouts.contains(seconds) {
+                runTimeoutSeconds = seconds
+            } else {
+                faults.append(
+                    "SKLS_TIMEOUT_SECONDS: a number of seconds from 0 (no limit) to "
+                        + "\(AzureSettings.runTimeouts.upperBound), not \(text)")
+            }
         }
         logSettlesAfter = RunLogReader.usualSettling
         if let text = optional("SKLS_LOG_SETTLE_SECONDS") {
@@ -143,7 +157,12 @@ extension AzureSettings {
         case let text?: faults.append("SKLS_REQUEST_RATES: published or unlimited, not \(text)")
         }
         siteAddress = optional("SKLS_SITE_ADDRESS")
-        registry = optional("SKLS_REGISTRY")
+        registry = optional("SKLS_REGISTRY").map { $0.contains("://") ? $0 : "https://" + $0 }
+        if let registry, (try? ServiceURL(registry)) == nil {
+            // The reason why it is none is the same for all.
+            faults.append("SKLS_REGISTRY is not a registry's host or address: \(registry)")
+        }
+        AzureSettings.checkSockerless(optional, &faults)
         sites = SiteSettings(environment: environment, faults: &faults)
         leaks = SweepSettings(environment: environment, faults: &faults)
         http = HTTPSettings(environment: environment, faults: &faults)
@@ -156,6 +175,31 @@ extension AzureSettings {
                         + "shows which",
                     "without an Azure account: skls serve --simulator",
                 ])
+        }
+    }
+
+    /// Bound of a run's time limit, as in manifests: a year.
+    private static let runTimeouts = 0...31_536_000
+
+    /// The workspace whose resource id the text is.
+    static func workspaceResource(_ text: String) -> ResourceID? {
+        guard let id = ResourceID(text), id.segments.count == 8,
+            id.segments[5].lowercased() == "microsoft.operationalinsights", id.segments[6].lowercased() == "workspaces"
+        else { return nil }
+        return id
+    }
+
+    /// Settings of Sockerless of which one value only is what this backend does.
+    private static func checkSockerless(_ value: (String) -> String?, _ faults: inout [String]) {
+        if let text = value("SOCKERLESS_AZF_NETWORK_DISCOVERY"), text != "nat-gateway-only" {
+            faults.append(
+                "SOCKERLESS_AZF_NETWORK_DISCOVERY: only nat-gateway-only is possible, not \(text): Function Apps have no "
+                    + "network in common")
+        }
+        if let text = value("SOCKERLESS_AZF_ACCESS"), text != "none-internal" {
+            faults.append(
+                "SOCKERLESS_AZF_ACCESS: only none-internal is possible, not \(text): daemon and agent prove themselves "
+                    + "to each other with a secret of the site")
         }
     }
 

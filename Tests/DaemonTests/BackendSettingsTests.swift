@@ -1,0 +1,113 @@
+import AzureClient
+import Testing
+
+@testable import Daemon
+
+/// What `sockerless-backend-azf` makes of its settings.
+struct BackendSettingsTests {
+    /// The exports of the example, without the callback.
+    private static let exports = [
+        "SOCKERLESS_AZF_SUBSCRIPTION_ID": "11111111-2222-3333-4444-555555555555",
+        "SOCKERLESS_AZF_RESOURCE_GROUP": "rg", "SOCKERLESS_AZF_LOCATION": "eastus",
+        "SOCKERLESS_AZF_STORAGE_ACCOUNT": "sockerlessstorage",
+        "SOCKERLESS_AZF_LOG_ANALYTICS_WORKSPACE":
+            "/subscriptions/s/resourceGroups/rg/providers/Microsoft.OperationalInsights/workspaces/logs",
+    ]
+
+    private func settings(
+        _ changes: [String: String?] = [:], flags: [LoadedSettings.Flag] = [], yaml: String? = nil,
+        isRoot: Bool = true, writable: Set<String> = ["/var/run"]
+    ) throws(ConfigurationFaults) -> BackendSettings {
+        var environment = Self.exports
+        for (name, value) in changes { environment[name] = value }
+        let file = yaml.map { LoadedSettings.File(path: "f.yaml", bytes: Array($0.utf8)) }
+        return try BackendSettings(
+            LoadedSettings(flags: flags, environment: environment, file: file), environment: environment,
+            .init(isRoot: isRoot) { writable.contains($0) })
+    }
+
+    private func faults(_ body: () throws(ConfigurationFaults) -> BackendSettings) -> [String] {
+        do throws(ConfigurationFaults) {
+            _ = try body()
+            return []
+        } catch {
+            return error.faults
+        }
+    }
+
+    @Test func `the example's exports are enough`() throws {
+        let settings = try settings()
+        #expect(settings.daemon.socketPath == "/var/run/sockerless-backend.sock")
+        #expect(settings.daemon.stateDirectory == "/var/lib/sockerless")
+        #expect(settings.notices.isEmpty && settings.logLevel == "info" && settings.logFormat == .text)
+        guard case .azure(let azure) = settings.daemon.azure else { throw ConfigurationFaults(faults: ["azure"]) }
+        #expect(azure.sites.keylessAccount?.rawValue == "sockerlessstorage", "its key is asked for")
+        #expect(AzureSettings.workspaceResource(azure.logWorkspace ?? "")?.name == "logs")
+    }
+
+    @Test func `where the usual socket cannot be made another one is taken, and that is said`() throws {
+        let settings = try settings(
+            ["XDG_RUNTIME_DIR": "/run/user/7", "HOME": "/home/me"], isRoot: false, writable: [])
+        #expect(settings.daemon.socketPath == "/run/user/7/sockerless-backend.sock")
+        #expect(settings.daemon.stateDirectory == "/home/me/.local/state/sockerless")
+        #expect(
+            settings.notices == [
+                "/var/run/sockerless-backend.sock cannot be made by this user, so the socket is /run/user/7/sockerless-backend.sock"
+            ])
+        #expect(faults { () throws(ConfigurationFaults) in try self.settings(isRoot: false, writable: []) }.count == 2)
+    }
+
+    @Test func `everything that is missing or wrong is told at once, by the place it comes from`() {
+        let faults = faults { () throws(ConfigurationFaults) in
+            try settings(
+                [
+                    "SOCKERLESS_AZF_SUBSCRIPTION_ID": nil, "SOCKERLESS_AZF_STORAGE_ACCOUNT": nil,
+                    "SOCKERLESS_AZF_LOG_ANALYTICS_WORKSPACE": "my-workspace", "SOCKERLESS_AZF_ACCESS": "azure-ad",
+                ], flags: [LoadedSettings.Flag("logging.level", flag: "-log-level", value: "loud")],
+                yaml: "azf:\n  timeout: 10m\n  network_discovery: cloud-dns\n  planet: x\nstate:\n  driver: memory\n")
+        }
+        let expected: [String] = [
+            "f.yaml:4: there is no setting azf.planet",
+            "state.driver (f.yaml:6): only sqlite, not memory: what was begun in Azure must outlive the process",
+            "-log-level: debug, info, warn or error, not loud",
+            "azf.storage_account ($SKLS_STORAGE_ACCOUNT, $SOCKERLESS_AZF_STORAGE_ACCOUNT) is not set: the storage account that Azure Functions keeps its own state in",
+            "azf.subscription_id ($SOCKERLESS_AZF_SUBSCRIPTION_ID, $AZURE_SUBSCRIPTION_ID) is not set: where the Function Apps go",
+            "SOCKERLESS_AZF_LOG_ANALYTICS_WORKSPACE: the workspace's GUID (its customerId) or its resource id is wanted, not my-workspace",
+            "azf.timeout (f.yaml:2): a number of seconds from 0 (no limit) to 31536000, not 10m",
+            "azf.network_discovery (f.yaml:3): only nat-gateway-only is possible, not cloud-dns: Function Apps have no network in common",
+            "SOCKERLESS_AZF_ACCESS: only none-internal is possible, not azure-ad: daemon and agent prove themselves to each other with a secret of the site",
+        ]
+        #expect(faults == expected)
+    }
+
+    @Test func `Go's names of levels are understood`() throws {
+        #expect(try settings(["SKLS_LOG_LEVEL": "warn"]).logLevel == "warning")
+        #expect(try settings(["SKLS_LOG_LEVEL": "WARN", "SKLS_LOG_FORMAT": "json"]).logFormat == .json)
+    }
+
+    @Test(arguments: [
+        ("unix:///run/a.sock", ListenAddress.unix("/run/a.sock")), ("/run/a.sock", .unix("/run/a.sock")),
+        (":9100", .tcp(host: "127.0.0.1", port: 9100)), ("localhost:1", .tcp(host: "localhost", port: 1)),
+        ("http://localhost:9100", .tcp(host: "localhost", port: 9100)),
+        ("http://localhost:9100/", .tcp(host: "localhost", port: 9100)),
+        ("tcp://[::1]:9100", .tcp(host: "::1", port: 9100)), ("0.0.0.0:80", .tcp(host: "0.0.0.0", port: 80)),
+    ])
+    func `addresses are taken as Go's programs and Docker's take them`(text: String, address: ListenAddress) {
+        #expect(ListenAddress(text) == address)
+        #expect(ListenAddress(address.description) == address, "\(address)")
+    }
+
+    @Test(arguments: ["", "9100", "unix://", "unix://a", "host:", "host:x", ":70000", "a b:1", "https://x:1/p"])
+    func `other texts are no addresses`(text: String) {
+        #expect(ListenAddress(text) == nil)
+    }
+
+    @Test func `what only this machine reaches is known`() {
+        for text in [":1", "127.0.0.9:1", "[::1]:1", "LocalHost:1", "/s"] {
+            #expect(ListenAddress(text)?.isLocal == true, "\(text)")
+        }
+        for text in ["0.0.0.0:1", "[::]:1", "10.0.0.1:1", "127.example.org:1"] {
+            #expect(ListenAddress(text)?.isLocal == false, "\(text)")
+        }
+    }
+}
