@@ -6,6 +6,8 @@ package enum AgentHeader {
     package static let boot = "skls-boot"
     /// Request: proves that the caller holds the secret.
     package static let signature = "skls-signature"
+    /// Of an agent that calls the daemon: whose agent it is, the record's uid.
+    package static let site = "skls-site"
     /// Reply: proves that the agent holds it.
     package static let proof = "skls-proof"
     /// Hello: version of the agent.

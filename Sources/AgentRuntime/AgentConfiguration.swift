@@ -12,6 +12,8 @@ package struct AgentConfiguration: Sendable {
     package var address: Address
     /// Bound of one run's spooled output.
     package var spoolBytes: Int
+    /// Where to call for a session; nil to wait for the daemon's.
+    var callback: CallbackConfiguration?
 
     package struct Failure: Error, CustomStringConvertible {
         package let description: String
@@ -35,6 +37,7 @@ package struct AgentConfiguration: Sendable {
             }
             spoolBytes = bytes
         }
+        callback = try CallbackConfiguration(variable: variable)
     }
 
     private static let defaultSpoolBytes = 64 << 20

@@ -35,6 +35,7 @@ package enum AgentProcess {
             _ = try eventLoop.flatSubmit {
                 AgentServer.listen(agent.value, at: configuration.address, on: eventLoop)
             }.wait()
+            eventLoop.execute { agent.value.started() }
         } catch {
             exit(69, "cannot listen: \(error)")
         }

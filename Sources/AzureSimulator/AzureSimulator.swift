@@ -106,20 +106,35 @@ package final class AzureSimulator: Service {
         let simulation = try simulation(
             settings: try worldSettings(tokenKey: keys.tokenKey), stateFile: stateFile, executions: executions)
         let runtime = ContainerRuntime(
-            bubblewrap: bubblewrap, directory: directory, roots: roots, threads: threads, logger: logger)
+            bubblewrap: bubblewrap, directory: directory, roots: roots, hasRelay: !configuration.egress.isEmpty,
+            threads: threads, logger: logger)
         let watch = DisconnectWatch()
         let responder = SimulatorServer(
             simulation: simulation,
             proxy: SiteProxy(
-                simulation: simulation, runtime: runtime, watch: watch, responseLimit: configuration.responseLimit),
+                simulation: simulation, runtime: runtime, watch: watch, responseLimit: configuration.responseLimit,
+                idleLimit: configuration.idleLimit),
             kudu: KuduStream(simulation: simulation, watch: watch, beat: LogFollower.heartbeat), requests: requests,
             logger: logger)
         let context = try keys.authority.serverContext(
             names: ServerNames.names(domain: configuration.domain, location: configuration.location),
             addresses: ServerNames.addresses, now: Date())
-        try await run(
-            responder, tls: context, runtime: runtime, simulation: simulation, stateFile: stateFile,
-            directory: directory)
+        let relay = try await relay(at: directory.relay, owner: owner)
+        do {
+            try await run(
+                responder, tls: context, runtime: runtime, simulation: simulation, stateFile: stateFile,
+                directory: directory)
+        } catch {
+            await relay?.end()
+            throw error
+        }
+        await relay?.end()
+    }
+
+    private func relay(at path: String, owner: FileOwner?) async throws -> EgressRelay? {
+        if configuration.egress.isEmpty { return nil }
+        return try await EgressRelay(
+            path: path, owner: owner, targets: configuration.egress, idleLimit: configuration.idleLimit, logger: logger)
     }
 
     /// - Throws: `state` for a file that holds no state; the file stays as it is.

@@ -58,6 +58,12 @@ package struct SimulatorConfiguration: Sendable {
     package var busybox = "/bin/busybox"
     /// When the front end cuts a response. Azure's limit is 230 s (Azure docs, functions-scale, read 2026-02).
     package var responseLimit = Duration.seconds(230)
+    /// When the front end closes a WebSocket over which nothing comes. Azure's load balancers promise a connection no
+    /// longer than 4 minutes without traffic (Azure docs, Load Balancer TCP Reset and Idle Timeout, read 2026-11).
+    package var idleLimit = Duration.seconds(240)
+    /// Where containers may connect to, through the relay that stands for a site's own way out. Without any there is no
+    /// relay.
+    package var egress: [EgressTarget] = []
     /// How Microsoft.Web behaves, and its further plans and environments.
     package var web = WebSettings()
     /// Seed of all identifiers that are drawn; random unless it is set.

@@ -34,11 +34,13 @@ package struct Daemon: Sendable {
         let output = try OutputStore(directory: FilePath(directory.outputsPath))
         let core = DaemonCore(
             store: store, output: output, api: try configuration.api,
-            boot: UInt64.random(in: 0 ... .max, using: &generator), traces: configuration.traceFile, logger: logger)
+            boot: UInt64.random(in: 0 ... .max, using: &generator), traces: configuration.traceFile,
+            sessions: configuration.sessions, logger: logger)
         switch configuration.azure {
         case .azure(let settings):
             try await serve([CoreService(core: core, settings: { settings }, logger: logger)])
-        case .simulator(let simulatorConfiguration):
+        case .simulator(let chosen):
+            let simulatorConfiguration = reachable(chosen)
             let (addresses, continuation) = AsyncStream.makeStream(of: SimulatorAddress.self)
             let simulator = try AzureSimulator(configuration: simulatorConfiguration, logger: logger) { address in
                 continuation.yield(address)
@@ -59,6 +61,14 @@ package struct Daemon: Sendable {
             try await serve([simulator, CoreService(core: core, settings: settings, logger: logger)])
         }
         withExtendedLifetime(directory) {}
+    }
+
+    /// Lets the simulator's containers call this daemon; on Azure that is the internet's part.
+    private func reachable(_ simulator: SimulatorConfiguration) -> SimulatorConfiguration {
+        guard case .reverse(let callback) = configuration.sessions else { return simulator }
+        var simulator = simulator
+        simulator.egress.append(callback.target)
+        return simulator
     }
 
     private func serve(_ services: [any Service]) async throws {
@@ -117,6 +127,7 @@ struct DaemonCore: Sendable {
     let boot: UInt64
     /// The file for spans; `nil` = none are made.
     var traces: String?
+    let sessions: SessionChoice
     let logger: Logger
 
     static let clock: @Sendable () -> Instant = {
@@ -147,7 +158,8 @@ struct DaemonCore: Sendable {
         let sites = settings.siteAddress ?? "https://site.\(connection.environment.siteSuffix)"
         let agentHTTP = DaemonCore.makeAgentHTTPClient(settings.http, sites: sites)
         do {
-            try await run(settings: settings, connection: connection, agentHTTP: agentHTTP, observability)
+            try await run(
+                settings: settings, connection: connection, agentHTTP: agentHTTP, sites: sites, observability)
             try await agentHTTP.shutdown()
         } catch {
             // As above.
@@ -157,15 +169,20 @@ struct DaemonCore: Sendable {
     }
 
     private func run(
-        settings asked: AzureSettings, connection: AzureConnection, agentHTTP: HTTPClient,
+        settings asked: AzureSettings, connection: AzureConnection, agentHTTP: HTTPClient, sites: String,
         _ observability: Observability
     ) async throws {
         let settings = try await asked.resolved(by: connection)
+        var siteConfiguration = try settings.siteConfiguration
+        if case .reverse(let callback) = sessions { siteConfiguration.callback = callback.callback }
         let designer = SiteDesigner(
-            configuration: try settings.siteConfiguration, instance: store.instance, key: store.key,
+            configuration: siteConfiguration, instance: store.instance, key: store.key,
             writer: String(boot, radix: 36))
         let agents = AgentClient(httpClient: agentHTTP, logger: logger)
         let directory = AgentDirectory(designer: designer, siteAddress: settings.siteAddress)
+        let services = try SessionServices(
+            sessions, http: settings.http, sites: sites, store: store, agents: agents, directory: directory,
+            logger: logger)
         let client = connection.client
         let budgets: @Sendable () -> [RequestBudget] = { client.budgets() }
         let clock = observability.clock
@@ -185,13 +202,14 @@ struct DaemonCore: Sendable {
             output: output, designer: designer, seed: boot, rates: CallRates(connection.client.rates),
             budgets: budgets, sweeper: sweeper, clock: clock, logger: logger, observer: observability.observer)
         try await controller.begin()
-        let api = APIServer(
+        let server = APIServer(
             configuration: apiConfiguration(settings), store: store, output: output,
             runInput: AgentRunInput(store: store, agents: agents, directory: directory),
             images: try RegistryImageResolver(settings: settings, transport: connection.transport),
             readiness: ControllerReadiness(controller: controller),
             leaks: LeakAdapter(
                 desk: RepairDesk(sweeper: sweeper, output: output) { controller.freezeChanged(nil) }),
+            sessions: services?.containers ?? NoSessions(),
             registryLogin: try ConfiguredRegistryLogin(settings: settings, transport: connection.transport),
             explainer: ControllerExplainer(
                 store: store, controller: controller, journal: observability.journal, budgets: budgets),
@@ -201,14 +219,19 @@ struct DaemonCore: Sendable {
                 sweeper: sweeper, budgets: budgets),
             clock: DaemonCore.clock, logger: logger)
         try await observability.whileRunning {
-            try await withThrowingTaskGroup(of: Void.self) { group in
-                group.addTask { try await controller.run() }
-                group.addTask { try await api.run() }
-                try await group.next()
-                // On a graceful shutdown each ends by itself; else the end of one is the end of the other.
-                if !Task.isShuttingDownGracefully { group.cancelAll() }
-                try await group.waitForAll()
-            }
+            guard let services else { return try await DaemonCore.run(controller, server) }
+            try await services.whileRunning { try await DaemonCore.run(controller, server) }
+        }
+    }
+
+    private static func run(_ controller: ControllerService, _ server: APIServer) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await controller.run() }
+            group.addTask { try await server.run() }
+            try await group.next()
+            // On a graceful shutdown each ends by itself; else the end of one is the end of the other.
+            if !Task.isShuttingDownGracefully { group.cancelAll() }
+            try await group.waitForAll()
         }
     }
 
@@ -241,6 +264,8 @@ extension DaemonConfiguration {
             var api = APIServerConfiguration(socketPath: socketPath, version: sklsVersion)
             api.socketGroup = access.socketGroup
             api.tcp = try access.listeners
+            if case .off = sessions { api.sessions = .off }
+            if case .reverse = sessions { api.agentsDialBack = true }
             return api
         }
     }

@@ -40,15 +40,23 @@ struct Serve: AsyncParsableCommand {
 
     @OptionGroup var hostOptions: HostOptions
     @OptionGroup var accessOptions: AccessOptions
+    @OptionGroup var sessionOptions: SessionOptions
     @OptionGroup var simulatorOptions: SimulatorOptions
     @OptionGroup var logOptions: LogOptions
 
     func run() async throws {
-        let typed: [(setting: String, flag: String, value: String?)] = [
-            ("state.path", "--state", state), ("logging.level", "--log-level", logOptions.logLevel),
-            ("logging.format", "--log-format", logOptions.logFormat),
-            ("listen.socket", "--host or $SKLS_HOST", hostOptions.isGiven ? try hostOptions.socketPath() : nil),
-        ]
+        let typed: [(setting: String, flag: String, value: String?)] =
+            [
+                ("state.path", "--state", state), ("logging.level", "--log-level", logOptions.logLevel),
+                ("logging.format", "--log-format", logOptions.logFormat),
+                ("listen.socket", "--host or $SKLS_HOST", hostOptions.isGiven ? try hostOptions.socketPath() : nil),
+                ("listen.group", "--group", accessOptions.group),
+                ("listen.tcp", "--tcp", accessOptions.tcp.isEmpty ? nil : accessOptions.tcp.joined(separator: ",")),
+                ("listen.tls_cert", "--tlscert", accessOptions.certificate),
+                ("listen.tls_key", "--tlskey", accessOptions.key),
+                ("listen.tls_ca_cert", "--tlscacert", accessOptions.clientAuthority),
+                ("listen.token_file", "--token-file", accessOptions.tokenFile),
+            ] + sessionOptions.typed
         let flags = typed.compactMap { option in
             option.value.map { LoadedSettings.Flag(option.setting, flag: option.flag, value: $0) }
         }
@@ -58,15 +66,15 @@ struct Serve: AsyncParsableCommand {
         loaded.fill("listen.socket", socketPath)
         loaded.fill("state.path", state)
         if printConfig { Output.result(loaded.tableText) }
-        let (azure, logger) = try loaded.choices(
+        let (azure, access, sessions, logger) = try loaded.choices(
             simulator: simulator ? try simulatorOptions.configuration() : nil, label: "skls")
         guard !printConfig else { return }
-        for note in loaded.notes { logger.notice("\(note)") }
         let traces = ProcessInfo.processInfo.environment["SKLS_TRACE_FILE"].flatMap { $0.isEmpty ? nil : $0 }
         var configuration = DaemonConfiguration(
             stateDirectory: state, socketPath: socketPath, azure: azure, traceFile: traces)
         configuration.startsFrozen = frozen
-        configuration.access = accessOptions.settings
+        configuration.access = access
+        configuration.sessions = sessions
         try await Daemon(configuration: configuration, logger: logger).run()
     }
 }

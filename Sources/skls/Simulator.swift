@@ -122,6 +122,12 @@ struct SimulatorOptions: ParsableArguments {
             valueName: "issuer,subject"))
     var federated: [String] = []
 
+    @Option(
+        help: ArgumentHelp(
+            "Where the sites' containers may connect to through their relay; may be repeated. By default nowhere.",
+            valueName: "host:port"))
+    var egress: [String] = []
+
     @Option(help: ArgumentHelp("The agent's executable; by default beside this program.", valueName: "path"))
     var agent: String?
 
@@ -132,6 +138,9 @@ struct SimulatorOptions: ParsableArguments {
         }
         for plan in simulatorPlan where plan.split(separator: "=").count != 2 {
             throw ValidationError("--simulator-plan takes NAME=SKU, not \(plan)")
+        }
+        for text in egress where EgressTarget(text) == nil {
+            throw ValidationError("--egress takes HOST:PORT, not \(text)")
         }
         if deleteLag < 0 { throw ValidationError("--delete-lag is below 0") }
         if latencyScale < 0 { throw ValidationError("--latency-scale is below 0") }
@@ -164,6 +173,7 @@ struct SimulatorOptions: ParsableArguments {
         configuration.web.takenNames = Set(takenName)
         configuration.web.writes = WebSettings.WriteMode(rawValue: siteWrites) ?? .instant  // refused by validate
         configuration.web.deleteLag = .seconds(deleteLag)
+        configuration.egress = egress.compactMap { EgressTarget($0) }
         configuration.clientCertificates = try clientCertificate.map {
             try String(contentsOfFile: $0, encoding: .utf8)
         }

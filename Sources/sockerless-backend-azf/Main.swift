@@ -18,7 +18,7 @@ import Logging
     @Option(
         name: [.customLong("addr", withSingleDash: true), .customLong("addr")],
         help: ArgumentHelp(
-            "Where to listen: unix:///path. Default: unix:///var/run/sockerless-backend.sock where that can be made.",
+            "Where to listen: unix:///path, or :port for TCP on this machine. Default: unix:///var/run/sockerless-backend.sock.",
             valueName: "address"))
     var address: String?
 

@@ -180,7 +180,7 @@ struct ContainerTests {
             #expect(refused.status == 409)
             #expect(
                 refused.body.contains(
-                    "cannot remove container \\\"/web\\\": container is running: stop the container before removing or force remove"
+                    "cannot remove container \\\"web\\\": container is running: stop the container before removing or force remove"
                 ))
             #expect(try await server.request("DELETE", "/containers/web?force=1&v=1").status == 204)
             #expect(try await server.request("GET", "/containers/\(id)/json").status == 404)

@@ -99,13 +99,26 @@ struct TerminalTests {
             for flag in ["AttachStdin", "AttachStdout", "AttachStderr"] {
                 let reply = try await server.request(
                     "POST", "/containers/create?name=x",
-                    body: "{\"Image\":\"alpine\",\"Cmd\":[\"true\"],\"\(flag)\":true}")
+                    body:
+                        "{\"Image\":\"alpine\",\"Cmd\":[\"true\"],\"\(flag)\":true,\"HostConfig\":{\"AutoRemove\":true}}"
+                )
                 #expect(reply.status == 501)
                 #expect(reply.body.contains("attach (\(flag)) needs a session") && reply.body.contains("docker run -d"))
             }
             #expect(try await server.record("x") == nil)
             let refused = try await server.request("POST", "/containers/plain/attach?stream=1&stdout=1")
-            #expect(refused.status == 501 && refused.body.contains("attach needs a session"))
+            #expect(refused.status == 501 && refused.body.contains("This backend (azf) does not support attach."))
+            _ = try await server.create(["true"], name: "y", more: ",\"AttachStdout\":true")
+            for (method, path, feature) in [
+                ("POST", "/containers/plain/exec", "exec"), ("GET", "/exec/x/json", "exec"),
+                ("POST", "/exec/x/start", "exec"), ("POST", "/networks/create", "networks"),
+                ("POST", "/volumes/create", "volumes"),
+            ] {
+                let reply = try await server.request(method, path, body: method == "POST" ? "{}" : nil)
+                let words =
+                    "This backend (azf) does not support \(feature). CI runners require exec-capable backends (ecs, cloudrun, aca, docker)."
+                #expect(reply.status == 501 && reply.body == "{\"message\":\"\(words)\"}", "\(path): \(reply)")
+            }
             let held = try await server.started(["hold"])
             #expect(try await server.request("POST", "/containers/\(held)/exec", body: "{}").status == 501)
             #expect(try await server.request("GET", "/containers/\(held)/top").status == 501)

@@ -120,6 +120,24 @@ struct SiteDesignTests {
         #expect(Set(others + [base]).count == others.count + 1)
     }
 
+    @Test func `a site is told where to call, and as whom, if agents call`() throws {
+        let record = try record()
+        let quiet = SiteSample.designer()
+        let calling = SiteSample.designer {
+            $0.callback = .init(url: "https://daemon.example/agents", authority: "PEM")
+        }
+        func settings(_ designer: SiteDesigner) -> [String: String] {
+            Dictionary(
+                designer.design(of: record).appSettings.map { ($0.name, $0.value) }, uniquingKeysWith: { $1 })
+        }
+        let told = settings(calling)
+        #expect(told["SOCKERLESS_CALLBACK_URL"] == "https://daemon.example/agents")
+        #expect(told["SKLS_AGENT_SITE"] == record.uid.text && told["SKLS_CALLBACK_CA"] == "PEM")
+        #expect(told.count == settings(quiet).count + 3)
+        // A site that has to be told anew is written anew.
+        #expect(quiet.identity(of: record).designHash != calling.identity(of: record).designHash)
+    }
+
     @Test func `a record's hosting wins over the configured one, by name or id`() throws {
         let named = try SiteSample.designer().design(of: record { $0.spec.hosting.plan = "p2" })
         #expect(named.placement == .plan(SiteSample.group + "/providers/Microsoft.Web/serverfarms/p2"))

@@ -80,6 +80,37 @@ struct BackendSettingsTests {
         #expect(faults == expected)
     }
 
+    @Test func `a port alone is one of this machine, and that is said`() throws {
+        let flag = LoadedSettings.Flag("listen.tcp", flag: "-addr", value: ":9100")
+        let settings = try settings(flags: [flag])
+        #expect(settings.daemon.access.addresses == ["tcp://127.0.0.1:9100"])
+        #expect(settings.daemon.socketPath == "/var/lib/sockerless/backend.sock", "the usual one is not asked for")
+        #expect(settings.notices.count == 1 && settings.notices[0].hasPrefix(":9100 is taken as tcp://127.0.0.1:9100"))
+        #expect(settings.daemon.keepsStrictContract)
+    }
+
+    @Test func `TCP is open to other machines only with proof, and TLS has its parts together`() throws {
+        let open = ["SKLS_TCP_ADDRESS": "0.0.0.0:9100"]
+        let tls = ["SKLS_TLS_CERT": "/c.pem", "SKLS_TLS_KEY": "/k.pem"]
+        func told(_ changes: [String: String]) -> [String] {
+            faults { () throws(ConfigurationFaults) in try settings(changes.mapValues { .some($0) }) }
+        }
+        #expect(told(open).first?.contains("can be reached from other machines") == true)
+        #expect(told(open.merging(tls) { $1 }).first?.contains("can be reached from other machines") == true)
+        #expect(
+            told(tls) == [
+                "TLS and tokens are for TCP: say where to listen with listen.tcp ($SKLS_TCP_ADDRESS)"
+            ])
+        #expect(told(["SKLS_TCP_ADDRESS": ":1", "SKLS_TLS_CERT": "/c.pem"]).first?.contains("need each other") == true)
+        #expect(
+            told(["SKLS_TCP_ADDRESS": "nowhere"]) == [
+                "SKLS_TCP_ADDRESS is no address such as :9100 or tcp://127.0.0.1:9100: nowhere"
+            ])
+        let proved = try settings(
+            open.merging(tls) { $1 }.merging(["SKLS_TLS_CA_CERT": "/ca.pem"]) { $1 }.mapValues { .some($0) })
+        #expect(proved.daemon.access.verifiesClients && proved.daemon.access.clientAuthority == "/ca.pem")
+    }
+
     @Test func `Go's names of levels are understood`() throws {
         #expect(try settings(["SKLS_LOG_LEVEL": "warn"]).logLevel == "warning")
         #expect(try settings(["SKLS_LOG_LEVEL": "WARN", "SKLS_LOG_FORMAT": "json"]).logFormat == .json)

@@ -1,4 +1,6 @@
+import AsyncHTTPClient
 import Foundation
+import NIOCore
 import NIOHTTP1
 import Testing
 
@@ -26,7 +28,8 @@ struct AZF001Tests {
         }
     }
 
-    @Test func `AZF001Criterion02 it listens on a unix socket, by default the specification's`() async throws {
+    @Test func `AZF001Criterion02 it listens on a unix socket, by default the specification's, or on TCP`() async throws
+    {
         try await BackendInstallation.with { here in
             #expect(try await here.ask(.GET, "/capabilities").status == 200)
             var facts = stat()
@@ -37,6 +40,20 @@ struct AZF001Tests {
                 access("/var/run", W_OK) == 0 ? "/var/run/sockerless-backend.sock" : "/sockerless-backend.sock"
             let line = shown.output.split(separator: "\n").first { $0.hasPrefix("listen.socket") } ?? ""
             #expect(line.contains(usual) && line.hasSuffix("default"), "\(shown)")
+            await here.installation.stopDaemon()
+
+            try await here.installation.startDaemon(
+                program: "sockerless-backend-azf", ["-addr", ":0"],
+                environment: here.variables.merging(["SKLS_STATE": here.installation.folder + "/state"]) { _, new in new
+                })
+            func port() -> String? {
+                let lines = here.logged("listening without proof of who connects: every user of this machine can")
+                return lines.first.flatMap { ($0["socket"] as? String)?.split(separator: ":").last.map(String.init) }
+            }
+            while port() == nil { await Task.yield() }
+            let request = HTTPClientRequest(url: "http://localhost:\(try #require(port()))/internal/v1/capabilities")
+            let response = try await HTTPClient.shared.execute(request, timeout: .seconds(10))
+            #expect(response.status == .ok)
         }
     }
 

@@ -101,13 +101,20 @@ struct FaaSConformanceTests {
         }
     }
 
-    @Test func `the frontend passes Docker's clients on to the backend`() async throws {
-        try await BackendInstallation.with { here in
+    @Test(arguments: [false, true])
+    func `the frontend passes Docker's clients on to the backend`(overTCP: Bool) async throws {
+        try await BackendInstallation.with(overTCP ? ["SKLS_TCP_ADDRESS": "127.0.0.1:0"] : [:]) { here in
+            func port() -> String? {
+                let lines = here.logged("listening without proof of who connects: every user of this machine can")
+                return lines.first.flatMap { ($0["socket"] as? String)?.split(separator: ":").last.map(String.init) }
+            }
+            while overTCP, port() == nil { await Task.yield() }
+            let backend = port().map { "http://localhost:" + $0 } ?? here.socket
             let socket = here.installation.folder + "/docker.sock"
             let (ready, continuation) = AsyncStream.makeStream(of: Void.self)
             let frontend = try ChildProcess(
                 Installation.binaries + "/sockerless-frontend-docker",
-                ["-backend", here.socket, "-addr", "unix://" + socket]
+                ["-backend", backend, "-addr", "unix://" + socket]
             ) { line in
                 if line.contains("listening") { continuation.yield() }
             }

@@ -43,12 +43,14 @@ enum ContainerInspect {
     /// As created, over defaults: docker-py reads `LogConfig.Type`, aiodocker `Tty`, and both fail without.
     private static func hostConfig(_ record: FunctionApp, _ docker: DockerConfiguration) -> JSON {
         let defaults: JSON = [
-            "NetworkMode": "default", "RestartPolicy": ["Name": "no", "MaximumRetryCount": 0], "Binds": nil,
+            "NetworkMode": "bridge", "RestartPolicy": ["Name": "no", "MaximumRetryCount": 0], "Binds": nil,
             "Privileged": false, "PortBindings": [:],
             "AutoRemove": .bool(record.spec.run.ttlSecondsAfterFinished == 0),
         ]
         // Logs can always be read back, whatever driver was asked for.
-        return defaults.merging(docker.hostConfig).merging(["LogConfig": ["Type": "json-file", "Config": [:]]])
+        let config = defaults.merging(docker.hostConfig).merging(["LogConfig": ["Type": "json-file", "Config": [:]]])
+        guard case .string(let mode)? = config["NetworkMode"], ["", "default"].contains(mode) else { return config }
+        return config.merging(["NetworkMode": "bridge"])
     }
 
     private static func config(_ record: FunctionApp, _ docker: DockerConfiguration) -> JSON {

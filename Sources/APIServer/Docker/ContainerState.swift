@@ -84,7 +84,11 @@ struct RunResult: Hashable, Sendable {
         let message = message ?? "the container did not start"
         let known = message.contains("executable file not found") || message.contains("no such file or directory")
         if code == 127, !known { return message + ": executable file not found" }
-        if code == 126, !message.contains("permission denied") { return message + ": permission denied" }
+        // Docker's code for this one is 125.
+        let isUserMissing = message.hasPrefix("unable to find user")
+        if code == 126, !isUserMissing, !message.contains("permission denied") {
+            return message + ": permission denied"
+        }
         return message
     }
 }

@@ -9,15 +9,21 @@ enum ContainerSummary {
             "Id": .string(record.uid.text), "Names": .array([.string("/\(record.metadata.name)")]),
             "Image": .string(record.spec.image.text),
             "ImageID": .string(imageDigest ?? record.spec.image.canonical),
-            "Command": .string(words.joined(separator: " ")),
+            "Command": .string(commandText(words)),
             "Created": .number(record.metadata.creationTimestamp.unixSeconds), "Ports": [],
             "Labels": .stringMap(record.metadata.labels), "State": .string(state.status.rawValue),
-            "Status": .string(statusText(state, now: now)), "HostConfig": ["NetworkMode": "default"],
+            "Status": .string(statusText(state, now: now)), "HostConfig": ["NetworkMode": "bridge"],
             "NetworkSettings": ["Networks": ["bridge": ["NetworkID": .string(PredefinedNetwork.bridge.id)]]],
             "Mounts": [],
         ]
         if withSize { summary = summary.merging(["SizeRw": 0, "SizeRootFs": 0]) }
         return summary
+    }
+
+    /// Arguments with a space stand in quotes, the program does not (moby v28, `container/view.go`; recorded from docker 28.5.2).
+    private static func commandText(_ words: [String]) -> String {
+        let arguments = words.dropFirst().map { $0.contains(" ") ? "'\($0)'" : $0 }
+        return (words.prefix(1) + arguments).joined(separator: " ")
     }
 
     /// moby v28, `container/state.go`.

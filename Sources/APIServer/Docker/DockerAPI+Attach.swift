@@ -10,7 +10,7 @@ extension DockerAPI {
     /// ended. Everything that can be refused is refused before: clients lose the message of anything but a 101.
     func attach(_ exchange: Exchange, _ reference: String, _ version: DockerVersion) async throws -> Response {
         let query = exchange.query
-        guard backend.configuration.sessions != .off else { throw DockerError.sessionsOff("attach") }
+        guard backend.configuration.sessions != .off else { throw backend.refusal(of: .attach) }
         guard (exchange.request.headers[.contentLength] ?? "0") == "0",
             exchange.request.headers[.transferEncoding] == nil
         else { throw DockerError.badParameter("attach takes no request body") }

@@ -29,13 +29,13 @@ extension DockerAPI {
     private func commit(_ request: CreateRequest, name: RecordName?) async throws -> UID {
         var generator = SystemRandomNumberGenerator()
         let uid = UID(using: &generator)
-        RequestFacts.note(uid)
         for attempt in 0..<Backend.conflictRetries {
             guard let tried = name ?? ContainerName.random(attempt: attempt, using: &generator) else { break }
             var record = request.record(name: tried, uid: uid, at: backend.clock())
             record.spec.run.timeoutSeconds = backend.configuration.runTimeoutSeconds
             do throws(StoreError) {
                 try await backend.store.commit(Transaction(origin: .user, [.create(record)]))
+                RequestLog.note(uid)
                 return uid
             } catch {
                 if case .nameTaken = error.code, name == nil { continue }
@@ -62,9 +62,10 @@ enum Platform {
 enum AttachedStreams {
     private static let flags = ["AttachStdin", "AttachStdout", "AttachStderr"]
 
-    /// Throws when any stream is to be attached. Clients show the message of a refused create, and lose the one of a refused attach, which would leave a
-    /// container behind that `--rm` never removes.
+    /// Throws when any stream is to be attached to a container that removes itself: a refused attach would leave it behind, for it is never started.
+    /// Others are made: `docker create` asks for all streams, whether it is attached to later or not.
     static func refuse(_ body: JSON) throws(DockerError) {
+        guard try body["HostConfig"]?.bool("AutoRemove") ?? false else { return }
         for flag in flags {
             guard try body.bool(flag) else { continue }
             throw .notImplemented(

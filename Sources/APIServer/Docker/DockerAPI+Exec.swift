@@ -9,7 +9,7 @@ extension DockerAPI {
     /// `POST /containers/{id}/exec`: keeps what is to be executed. What cannot be had is refused here, since clients show this message and lose the
     /// one of a refused start.
     func createExec(_ exchange: Exchange, _ reference: String, _ version: DockerVersion) async throws -> Response {
-        guard backend.hasSessions else { throw DockerError.sessionsOff("exec") }
+        guard backend.hasSessions else { throw backend.refusal(of: .exec) }
         try checkJSONBody(exchange)
         let body = try JSON.parse(
             try await exchange.body(upTo: exchange.limits.createBytes), depth: exchange.limits.jsonDepth)
@@ -50,7 +50,7 @@ extension DockerAPI {
 
     /// `POST /exec/{id}/start`: executes the command, once. Attached, the connection leaves HTTP when everything that can be refused was.
     func startExec(_ exchange: Exchange, _ id: String, _ version: DockerVersion) async throws -> Response {
-        guard backend.hasSessions else { throw DockerError.sessionsOff("exec") }
+        guard backend.hasSessions else { throw backend.refusal(of: .exec) }
         try checkJSONBody(exchange)
         let body = try JSON.parse(
             try await exchange.body(upTo: exchange.limits.createBytes), depth: exchange.limits.jsonDepth)

@@ -17,7 +17,7 @@ extension DockerAPI {
             guard isForced || !record.hasOpenRun else {
                 throw DockerError(
                     .conflict,
-                    "cannot remove container \"/\(record.metadata.name)\": container is running: stop the container before removing or force remove"
+                    "cannot remove container \"\(reference)\": container is running: stop the container before removing or force remove"
                 )
             }
             return (

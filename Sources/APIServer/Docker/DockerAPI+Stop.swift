@@ -61,8 +61,14 @@ extension DockerAPI {
     /// `POST /containers/{id}/kill`: the signal goes straight to the agent. KILL is answered after the run's end, since clients look at the state then.
     func kill(_ exchange: Exchange, _ reference: String) async throws -> Response {
         let text = exchange.query["signal"].flatMap { $0.isEmpty ? nil : $0 } ?? "KILL"
-        let signal = try Signal.parse(text)
-        let record = try await find(reference)
+        let signal: String
+        let record: FunctionApp
+        do {
+            signal = try Signal.parse(text)
+            record = try await find(reference)
+        } catch let error as DockerError {
+            throw DockerError(error.status, "cannot kill container: \(reference): \(error)")
+        }
         guard let attempt = record.status.runs.last?.decidingAttempt, attempt.outcome == nil, attempt.startedAt != nil
         else { throw DockerError.notRunning(reference, uid: record.uid, action: "kill") }
         return try await exchange.untilHangUp {

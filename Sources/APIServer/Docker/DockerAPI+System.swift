@@ -168,7 +168,7 @@ extension DockerError {
     /// The seeds' words for what a serverless backend cannot do.
     static func notCapable(of what: String) -> DockerError {
         .notImplemented(
-            "This backend (azf) does not support \(what). CI runners require exec-capable backends (ecs, cloudrun, aca, docker)."
+            "This backend (\(BackendCapabilities.backend)) does not support \(what). CI runners require exec-capable backends (ecs, cloudrun, aca, docker)."
         )
     }
 

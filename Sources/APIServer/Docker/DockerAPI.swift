@@ -61,6 +61,7 @@ struct DockerAPI: Sendable {
         case .container(let reference, let operation):
             return try await run(operation, of: reference, exchange, version)
         case .removeContainer(let reference): return try await remove(exchange, reference)
+        case .exec where backend.configuration.sessions == .off: throw backend.refusal(of: .exec)
         case .exec(let id, let operation): return try await run(operation, ofExec: id, exchange, version)
         case .notImplemented(let operation, let hint): throw DockerError.notImplemented(operation, hint: hint)
         case .unknown: throw DockerError.pageNotFound
@@ -118,7 +119,7 @@ struct DockerAPI: Sendable {
     func find(_ reference: String) async throws -> FunctionApp {
         switch try await backend.store.find(reference: reference) {
         case .found(let record):
-            RequestFacts.note(record.uid)
+            RequestLog.note(record.uid)
             return record
         case .none: throw DockerError.noSuchContainer(reference)
         case .ambiguous: throw DockerError.badParameter("multiple IDs found with provided prefix: \(reference)")

@@ -19,10 +19,13 @@ struct ListFilters {
     init(_ text: String?, images: ImageCatalog) throws(DockerError) {
         arguments = try FilterArguments(text, allowed: ListFilters.keys)
         for status in arguments["status"] where !ListFilters.statuses.contains(status) {
-            throw .badParameter("invalid filter 'status=\(status)'")
+            throw .badParameter(
+                "invalid filter 'status=\(status)': invalid value for state (\(status)): must be one of created, running, paused, restarting, removing, exited, dead"
+            )
         }
         for code in arguments["exited"] where Int(code) == nil {
-            throw .badParameter("invalid filter 'exited=\(code)'")
+            throw .badParameter(
+                "invalid filter 'exited=\(code)': strconv.Atoi: parsing \"\(code)\": invalid syntax")
         }
         for health in arguments["health"] where !ListFilters.healths.contains(health) {
             throw .badParameter("invalid filter 'health=\(health)'")

@@ -55,10 +55,5 @@ struct BackendCapabilities: Hashable, Sendable {
 }
 
 extension DockerError {
-    /// Sockerless' words for what a kind of backend cannot do; callers look for them.
-    static func lacking(_ feature: BackendCapabilities.Feature) -> DockerError {
-        .notImplemented(
-            "This backend (\(BackendCapabilities.backend)) does not support \(feature.rawValue). CI runners require exec-capable backends (ecs, cloudrun, aca, docker)."
-        )
-    }
+    static func lacking(_ feature: BackendCapabilities.Feature) -> DockerError { .notCapable(of: feature.rawValue) }
 }

@@ -87,7 +87,7 @@ struct RecordsAPI: Sendable {
         // Two guards: with an `await` behind another condition the optimiser of Swift 6.3.1 crashes.
         guard let valid = RecordName(name) else { throw RecordsError.noSuchRecord(name) }
         guard let record = try await backend.store.find(name: valid) else { throw RecordsError.noSuchRecord(name) }
-        RequestFacts.note(record.uid)
+        RequestLog.note(record.uid)
         return record
     }
 
@@ -141,7 +141,7 @@ struct RecordsAPI: Sendable {
         _ manifest: Manifest, _ preconditions: Preconditions, inventory: String?
     ) async throws(StoreError) -> Response {
         let found = try await backend.store.find(name: manifest.name)
-        if let found { RequestFacts.note(found.uid) }
+        if let found { RequestLog.note(found.uid) }
         guard let existing = found else {
             guard (manifest.resourceVersion ?? .zero) == .zero, preconditions.uid == nil, !preconditions.mustExist
             else {
@@ -150,7 +150,7 @@ struct RecordsAPI: Sendable {
             var generator = SystemRandomNumberGenerator()
             let created = FunctionApp(
                 creating: manifest, uid: UID(using: &generator), at: backend.clock())
-            RequestFacts.note(created.uid)
+            RequestLog.note(created.uid)
             let revision = try await commit([.create(created)], listing: created.uid, in: inventory)
             return try reply(created, at: revision, .created)
         }

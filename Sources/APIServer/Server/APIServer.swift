@@ -129,28 +129,20 @@ package struct APIServer: Service {
 
     private func serve(_ listeners: [Listener], _ files: [AccessFiles]) async throws {
         let budget = ConnectionBudget(backend.configuration.limits)
-        try await withThrowingTaskGroup(of: Bool.self) { group in
+        try await withThrowingTaskGroup(of: Void.self) { group in
             for listener in listeners {
-                group.addTask {
-                    try await accept(listener, budget)
-                    return true
-                }
+                group.addTask { try await accept(listener, budget) }
             }
-            group.addTask {
-                await backend.execs.run(backend)
-                return false
-            }
+            group.addTask { await backend.execs.run(backend) }
             if !files.isEmpty {
                 let signals = await UnixSignalsSequence(trapping: .sighup)
                 group.addTask {
                     for await _ in signals { reload(files) }
-                    return false
                 }
             }
-            // The others end with the listeners.
             defer { group.cancelAll() }
-            var open = listeners.count
-            while open > 0, let isListener = try await group.next() { open -= isListener ? 1 : 0 }
+            // The tasks beside them end by cancellation only.
+            for _ in listeners { try await group.next() }
         }
     }
 
@@ -197,11 +189,12 @@ package struct APIServer: Service {
         let logger = backend.logger
         let backend = backend
         return { request, writer, channel in
+            var generator = SystemRandomNumberGenerator()
+            let log = RequestLog(request.head, at: backend.clock(), using: &generator)
             let exchange = Exchange(
                 request: request, target: RequestTarget(request.head.path ?? "/"), channel: channel, limits: limits,
                 logger: logger)
             let segments = exchange.target.segments
-            let facts = RequestFacts(request.head, backend)
             var response: Response
             if let refusal = gate.refusal(of: request.head) {
                 response = DockerAPI.refusal(refusal)
@@ -209,20 +202,20 @@ package struct APIServer: Service {
                 response.headers[.connection] = "close"
                 if refusal.status == .unauthorized { response.headers[.wwwAuthenticate] = "Bearer" }
             } else {
-                response = await RequestFacts.$current.withValue(facts) { () async -> Response in
+                response = await RequestLog.$current.withValue(log) { () async -> Response in
                     if RecordsAPI.serves(segments) { return await records.respond(to: exchange) }
                     if InternalAPI.serves(segments) { return await inside.respond(to: exchange) }
                     return await docker.respond(to: exchange, segments: segments)
                 }
             }
-            response.headers[.requestID] = facts.id
+            response.headers[.requestID] = log.id
             do {
                 try await writer.write(response: response.head, body: response.body)
             } catch {
-                await facts.log(status: response.status)
+                await log.write(status: response.status, backend)
                 throw error
             }
-            await facts.log(status: response.status)
+            await log.write(status: response.status, backend)
         }
     }
 }

@@ -32,6 +32,11 @@ struct Backend: Sendable {
 
     var hasSessions: Bool { sessions.isOn && configuration.sessions != .off }
 
+    /// Why what needs sessions is refused; under the strict contract in the words that its callers look for.
+    func refusal(of feature: BackendCapabilities.Feature) -> DockerError {
+        configuration.sessions == .off ? .lacking(feature) : .sessionsOff(feature.rawValue)
+    }
+
     /// Waits until the record is as `answer` wants it: `answer` is given the record after each change (`nil` once it is gone) until it returns
     /// something. Nothing is lost between two looks, since the subscription is older than the first one.
     func wait<Answer>(for uid: UID, until answer: (FunctionApp?) async throws -> Answer?) async throws -> Answer {
@@ -71,6 +76,7 @@ struct Backend: Sendable {
     func update<Result>(
         _ uid: UID, change: (FunctionApp) throws -> (operations: [Transaction.Operation], result: Result)
     ) async throws -> (result: Result, revision: Revision) {
+        RequestLog.note(uid)
         for _ in 0..<Backend.conflictRetries {
             guard let record = try await store.load(uid)?.record else { throw StoreError(.notFound(uid)) }
             let (operations, result) = try change(record)

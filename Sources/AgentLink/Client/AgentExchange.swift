@@ -101,7 +101,8 @@ struct AgentExchange: Sendable {
         }
     }
 
-    private static func prove(
+    /// - Throws: `notReady` without a proof, `notProved` with a wrong one.
+    static func prove(
         status: Int, headers: HTTPHeaders, body: ByteBuffer, endpoint: AgentEndpoint, signature: RequestSignature,
         operation: String
     ) throws(AgentError) -> Reply {

@@ -10,10 +10,12 @@ package protocol SessionAPI: Sendable {
     ///   - boot: the life of the agent that is meant; another one refuses.
     ///   - name: 32 to 64 hex digits. A name begins its task once; who asks again gets the same task's streams.
     ///   - offset: how many bytes of its output the caller has; 0 for a new one.
+    ///   - isKnown: the name began its task before, so that nothing may be begun now; an agent that knows it no more
+    ///     gives `unknownTask`. What is left of the output comes from where the agent still has it.
     /// Returns when the agent has begun: a command has a process by then, or could not be executed, which the result
     /// tells.
     func open(
-        _ task: SessionTask, name: String, endpoint: AgentEndpoint, boot: BootID, offset: UInt64
+        _ task: SessionTask, name: String, endpoint: AgentEndpoint, boot: BootID, offset: UInt64, isKnown: Bool
     ) async throws(SessionError) -> any SessionChannel
 }
 

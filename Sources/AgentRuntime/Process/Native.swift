@@ -119,6 +119,34 @@ enum Native {
         _ = agent_terminal_resize(master, size.rows, size.columns)
     }
 
+    /// Opens a path within a directory, never outside: see ``agent_open_beneath``. Negative with errno if that fails.
+    static func openBeneath(_ directory: Int32, _ path: [UInt8], flags: Int32, isRoot: Bool) -> Int32 {
+        withPath(path) { agent_open_beneath(directory, $0, flags, isRoot ? 1 : 0) }
+    }
+
+    /// When a file was made, since 1970; nil where the file system does not know.
+    static func birthNanoseconds(_ directory: Int32, _ name: [UInt8]) -> Int64? {
+        var seconds: Int64 = 0
+        var nanoseconds: Int64 = 0
+        guard withPath(name, { agent_birth_time(directory, $0, &seconds, &nanoseconds) }) == 0 else { return nil }
+        return seconds &* 1_000_000_000 &+ nanoseconds
+    }
+
+    static func device(_ number: dev_t) -> (major: UInt32, minor: UInt32) {
+        (agent_device_major(UInt64(number)), agent_device_minor(UInt64(number)))
+    }
+
+    /// The kind of file system that an open file is on, as in linux/magic.h; 0 if that cannot be told.
+    static func fileSystem(_ descriptor: Int32) -> UInt32 { agent_file_system(descriptor) }
+
+    /// Bytes without NUL as a C string.
+    static func withPath<Value>(_ bytes: [UInt8], _ body: (UnsafePointer<CChar>) -> Value) -> Value {
+        (bytes.map { CChar(bitPattern: $0) } + [0]).withUnsafeBufferPointer { buffer in
+            guard let start = buffer.baseAddress else { preconditionFailure("a NUL is in it") }
+            return body(start)
+        }
+    }
+
     /// A descriptor of a nameless file; negative if there is none to be had.
     static func temporaryFile(inMemory: Bool) -> Int32 {
         agent_temporary_file(inMemory ? 1 : 0)

@@ -20,6 +20,7 @@ final class Agent {
     private var waitingInputs: [RunToken: [WaitingInput]] = [:]
     private var isStopping = false
     private var hasExited = false
+    private let dialer: CallbackDialer?
 
     private struct WaitingInput {
         let offset: UInt64
@@ -43,7 +44,9 @@ final class Agent {
         spoolBytes = configuration.spoolBytes
         self.eventLoop = eventLoop
         self.onExit = onExit
-        sessions = AgentSessions(secret: configuration.secret, boot: boot, eventLoop: eventLoop)
+        let sessions = AgentSessions(secret: configuration.secret, boot: boot, eventLoop: eventLoop)
+        self.sessions = sessions
+        dialer = configuration.callback.map { CallbackDialer($0, sessions: sessions, eventLoop: eventLoop) }
     }
 
     // MARK: requests
@@ -212,6 +215,11 @@ final class Agent {
     }
 
     // MARK: life
+
+    /// The agent listens.
+    func started() {
+        dialer?.dial()
+    }
 
     /// Children have ended: tells the run about its own, and reaps them all.
     func childrenEnded() {

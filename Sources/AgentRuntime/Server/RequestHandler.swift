@@ -151,7 +151,7 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
             pipeline.removeHandler(handlers.pipelining, promise: nil)
             pipeline.removeHandler(handlers.encoder, promise: nil)
             pipeline.removeHandler(self, promise: nil)
-            let socket = SessionSocket(sessions: agent.sessions, isClient: false, onClose: onClose)
+            let socket = SessionSocket(sessions: agent.sessions, isClient: false) { [onClose] _ in onClose() }
             try SessionSocket.addHandlers(to: channel, socket: socket)
             // At last, since it hands what it has not read to whoever comes behind it.
             pipeline.removeHandler(handlers.decoder, promise: nil)

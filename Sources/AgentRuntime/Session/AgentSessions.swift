@@ -16,6 +16,9 @@ final class AgentSessions {
     /// What is still to be done, in order: an action may lead to others.
     private var actions: [AgentSessionMachine.Action] = []
     private var isPerforming = false
+    private let threads = FileThreads()
+    /// By the clock that the kernel stamps files with.
+    private let startedAt = Clocks.fileNanoseconds()
 
     init(secret: AgentSecret, boot: BootID, eventLoop: any EventLoop) {
         self.secret = secret
@@ -145,8 +148,46 @@ final class AgentSessions {
     private func work(_ task: SessionTask, _ side: SessionTaskSide) -> any SessionWork {
         switch task {
         case .exec(let request): ExecWork(request, side, sessions: self)
-        case .stat, .archive, .extract, .export, .changes, .processes, .stats:
-            RefusedWork(side, "this agent does not do that")
+        case .stat(let path): StatWork(side, path: path)
+        case .archive(let path):
+            producing(side) {
+                let status = try PathStatus(Array(path.utf8))
+                let source = try ArchiveSource(.path(status))
+                return (status.facts, { try source.next() })
+            }
+        case .export:
+            producing(side) {
+                let source = try ArchiveSource(.root)
+                return ([:], { try source.next() })
+            }
+        case .changes:
+            producing(side) { [startedAt] in
+                let scan = try ChangeScan(sinceNanoseconds: startedAt)
+                return ([:], { scan.next() })
+            }
+        case .extract(let path, let keepsKinds, let copiesOwners):
+            ExtractWork(side, threads: threads, eventLoop: eventLoop) {
+                try Extraction(path: Array(path.utf8), keepsKinds: keepsKinds, copiesOwners: copiesOwners)
+            }
+        case .processes(let arguments):
+            producing(side) {
+                let list = try ProcessList(arguments: arguments)
+                var text: [UInt8]? = Array(list.text().utf8)
+                return (
+                    [:],
+                    {
+                        defer { text = nil }
+                        return text
+                    }
+                )
+            }
+        case .stats(let once): StatsWork(side, once: once, eventLoop: eventLoop)
         }
+    }
+
+    private func producing(
+        _ side: SessionTaskSide, begin: @escaping () throws -> (facts: [String: String], next: ProducingWork.Next)
+    ) -> ProducingWork {
+        ProducingWork(side, threads: threads, eventLoop: eventLoop, begin: begin)
     }
 }

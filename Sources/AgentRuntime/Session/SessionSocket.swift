@@ -10,7 +10,8 @@ final class SessionSocket: ChannelInboundHandler {
     private let sessions: AgentSessions
     /// Who dialled masks what it sends (RFC 6455, section 5.1).
     private let isClient: Bool
-    private let onClose: () -> Void
+    /// Gets whether the handshake was done.
+    private let onClose: (Bool) -> Void
     private var handshake: AgentHandshake?
     private var context: ChannelHandlerContext?
     private var needsFlush = false
@@ -23,7 +24,7 @@ final class SessionSocket: ChannelInboundHandler {
     private static let handshakeLimit = TimeAmount.seconds(10)
 
     /// - Parameter onClose: called when the connection is gone.
-    init(sessions: AgentSessions, isClient: Bool, onClose: @escaping () -> Void) {
+    init(sessions: AgentSessions, isClient: Bool, onClose: @escaping (Bool) -> Void) {
         self.sessions = sessions
         self.isClient = isClient
         self.onClose = onClose
@@ -59,7 +60,7 @@ final class SessionSocket: ChannelInboundHandler {
         heartbeat?.cancel()
         handshakeTimer?.cancel()
         sessions.closed(self)
-        onClose()
+        onClose(handshake == nil)
         context.fireChannelInactive()
     }
 

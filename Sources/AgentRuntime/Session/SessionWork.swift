@@ -46,19 +46,3 @@ struct SessionTaskSide {
     func inputClosed() { sessions.sessions?.inputClosed(name) }
     func ended(_ result: SessionResult) { sessions.sessions?.ended(name, result) }
 }
-
-/// A task that the agent does not do.
-final class RefusedWork: SessionWork {
-    private let side: SessionTaskSide
-    private let message: String
-
-    init(_ side: SessionTaskSide, _ message: String) {
-        self.side = side
-        self.message = message
-    }
-
-    func start() {
-        side.ended(SessionResult(failure: .refused, message: message))
-        side.outputEnded()
-    }
-}

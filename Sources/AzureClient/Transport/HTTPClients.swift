@@ -29,7 +29,7 @@ package struct HTTPSettings: Sendable {
 
 extension HTTPSettings {
     /// TLS 1.2 and above, to servers of the system's authorities and ours.
-    fileprivate var tls: TLSConfiguration {
+    package var tls: TLSConfiguration {
         var tls = TLSConfiguration.makeClientConfiguration()
         tls.minimumTLSVersion = .tlsv12
         if !authorities.isEmpty { tls.additionalTrustRoots = [.certificates(authorities)] }
@@ -100,6 +100,11 @@ package struct HTTPClients: Sendable {
 }
 
 extension ProxyServer {
+    /// The value of `Proxy-Authorization`; nil if the proxy wants none.
+    package var authorization: String? {
+        credentials.map { "Basic " + Base64.encoded(Array($0.reveal().utf8)) }
+    }
+
     fileprivate var clientSetting: HTTPClient.Configuration.Proxy {
         .server(
             host: host, port: port,

@@ -1,5 +1,6 @@
 import AsyncHTTPClient
 import Glibc
+import NIOConcurrencyHelpers
 import NIOCore
 import NIOHTTP1
 import NIOPosix
@@ -13,6 +14,8 @@ final class AgentConnection: Sendable {
     let client: HTTPClient
     /// Of the socket's inode; nothing is read or written through it.
     private let socket: Int32
+    /// Connections that left HTTP; nil when there are to be no more.
+    private let raw = NIOLockedValueBox<[ObjectIdentifier: any Channel]?>([:])
     private let base: String
 
     /// Nil while there is no socket at `path`.
@@ -44,6 +47,33 @@ final class AgentConnection: Sendable {
     /// A request to the container for a path with query, percent-encoded as it came in.
     func request(_ target: String) -> HTTPClientRequest { HTTPClientRequest(url: base + target) }
 
+    /// A connection of its own, for what does not stay with HTTP. Made on `loop`; closed when the container is gone.
+    /// - Throws: also when it is gone already.
+    func connect<Output: Sendable>(
+        on loop: any EventLoop, setUp: @escaping @Sendable (any Channel) -> EventLoopFuture<Output>
+    ) async throws -> Output {
+        // A descriptor of its own: the number of ours may be another file's as soon as the container is gone.
+        let copy = raw.withLockedValue { $0 == nil ? -1 : fcntl(socket, F_DUPFD_CLOEXEC, 0) }
+        guard copy >= 0 else { throw ChannelError.ioOnClosedChannel }
+        defer { close(copy) }
+        return try await ClientBootstrap(group: loop).channelOption(.allowRemoteHalfClosure, value: true)
+            .connectTimeout(.seconds(10))
+            .connect(unixDomainSocketPath: "/proc/self/fd/\(copy)") { channel in
+                self.keep(channel)
+                return setUp(channel)
+            }
+    }
+
+    private func keep(_ channel: any Channel) {
+        let id = ObjectIdentifier(channel)
+        let isKept = raw.withLockedValue { raw in
+            raw?[id] = channel
+            return raw != nil
+        }
+        guard isKept else { return channel.close(promise: nil) }
+        channel.closeFuture.whenComplete { _ in self.raw.withLockedValue { _ = $0?.removeValue(forKey: id) } }
+    }
+
     /// The platform's ping: any HTTP status says that the container is ready.
     func isReady(path: String, host: String) async -> Bool {
         var request = request(path)
@@ -62,6 +92,11 @@ final class AgentConnection: Sendable {
     /// Ends what is under way and closes the socket. Errors of requests that end so go to their callers.
     func end() async {
         do { try await client.shutdown() } catch {}  // the only error is of shutting down twice
-        close(socket)
+        let channels = raw.withLockedValue { raw in
+            defer { raw = nil }
+            close(socket)
+            return raw ?? [:]
+        }
+        for channel in channels.values { channel.close(promise: nil) }
     }
 }

@@ -18,6 +18,8 @@ struct Bubblewrap: Sendable {
         var agent: String
         var hostName: String
         var environment: [AppSetting]
+        /// The socket of the way out; nil if there is none.
+        var relay: String?
     }
 
     static let runFolder = "/.skls/run"
@@ -56,12 +58,16 @@ struct Bubblewrap: Sendable {
     /// the library starts processes with no descriptors beyond 2.
     /// - Parameter command: the command in the container; fixed text, never from a request.
     func configuration(for sandbox: Sandbox, command: String) -> Subprocess.Configuration {
-        let options = [
-            "--bind", sandbox.root, "/", "--dev", "/dev", "--proc", "/proc", "--ro-bind", "/proc/sys", "/proc/sys",
-            "--bind", sandbox.runFolder, Self.runFolder, "--ro-bind", sandbox.agent, Self.agent, "--unshare-all",
-            "--hostname", sandbox.hostName, "--uid", "0", "--gid", "0", "--cap-drop", "ALL", "--chdir", "/",
-            "--die-with-parent", "--as-pid-1", "--json-status-fd", "4", "--clearenv", "--args", "3", "--", command,
-        ]
+        let relay = sandbox.relay.map { ["--ro-bind", $0, EgressRelay.pathInContainer] } ?? []
+        let options =
+            [
+                "--bind", sandbox.root, "/", "--dev", "/dev", "--proc", "/proc", "--ro-bind", "/proc/sys", "/proc/sys",
+                "--bind", sandbox.runFolder, Self.runFolder, "--ro-bind", sandbox.agent, Self.agent,
+            ] + relay + [
+                "--unshare-all", "--hostname", sandbox.hostName, "--uid", "0", "--gid", "0", "--cap-drop", "ALL",
+                "--chdir", "/",
+                "--die-with-parent", "--as-pid-1", "--json-status-fd", "4", "--clearenv", "--args", "3", "--", command,
+            ]
         // Not by the library's own options for users: in its child, between clone and exec, the C library waits for
         // threads that only the parent has if one of them was about to start (swift-subprocess 1.0.2 with glibc 2.36).
         var privileges: [String] = []

@@ -13,6 +13,8 @@ final class ContainerRuntime: Sendable {
     private let bubblewrap: Bubblewrap
     private let directory: SimulatorDirectory
     private let roots: RootStore
+    /// Whether containers have a way out, at the directory's `relay`.
+    private let hasRelay: Bool
     private let threads: NIOThreadPool
     private let logger: Logger
     private let containers = NIOLockedValueBox<[InstanceID: Container]>([:])
@@ -29,11 +31,13 @@ final class ContainerRuntime: Sendable {
     }
 
     init(
-        bubblewrap: Bubblewrap, directory: SimulatorDirectory, roots: RootStore, threads: NIOThreadPool, logger: Logger
+        bubblewrap: Bubblewrap, directory: SimulatorDirectory, roots: RootStore, hasRelay: Bool, threads: NIOThreadPool,
+        logger: Logger
     ) {
         self.bubblewrap = bubblewrap
         self.directory = directory
         self.roots = roots
+        self.hasRelay = hasRelay
         self.threads = threads
         self.logger = logger
     }
@@ -107,7 +111,10 @@ final class ContainerRuntime: Sendable {
             environment: launch.environment + [
                 AppSetting(
                     name: "SKLS_AGENT_LISTEN", value: "unix:\(Bubblewrap.runFolder)/\(Bubblewrap.socketName)")
-            ])
+            ]
+                + (hasRelay
+                    ? [AppSetting(name: "SKLS_AGENT_RELAY", value: "unix:\(EgressRelay.pathInContainer)")] : []),
+            relay: hasRelay ? directory.relay : nil)
         let link = try StatusLink()
         defer { link.close() }
         let options = Bubblewrap.environmentOptions(of: sandbox)

@@ -22,6 +22,8 @@ struct SimulatorDirectory: Sendable {
     var authorityKey: String { "\(path)/ca.key" }
     var tokenKey: String { "\(path)/token.key" }
     var state: String { "\(path)/state.json" }
+    /// The socket of the containers' way out.
+    var relay: String { "\(path)/relay.sock" }
 
     /// Opens the directory that is configured, or makes one under `temporaryFolder`, where what dead simulators left
     /// behind is removed first.

@@ -39,10 +39,13 @@ struct DeferredHTTPChannel: ServerChildChannel {
                 guard channel.isActive else {
                     return channel.eventLoop.makeFailedFuture(ChannelError.ioOnClosedChannel)
                 }
-                if let tls {
-                    do { try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: tls)) } catch {
-                        return channel.eventLoop.makeFailedFuture(error)
-                    }
+                do {
+                    let pipeline = channel.pipeline.syncOperations
+                    if let tls { try pipeline.addHandler(NIOSSLServerHandler(context: tls)) }
+                    // Below HTTP, for connections that leave it.
+                    try pipeline.addHandler(TunnelEnd(holdsBytes: false))
+                } catch {
+                    return channel.eventLoop.makeFailedFuture(error)
                 }
                 return base.setup(channel: channel, logger: logger)
             }.get()

@@ -12,11 +12,15 @@ struct SiteProxy: Sendable {
     let watch: DisconnectWatch
     /// When a response is cut (230 s on Azure).
     let responseLimit: Duration
+    /// When a connection that left HTTP is closed because nothing came over it.
+    let idleLimit: Duration
 
     /// What the container, or the platform in its place, has to say.
     private enum Result {
         case page(Reply)
         case response(HTTPClientResponse)
+        /// To a request for another protocol.
+        case upgrade(ContainerUpgrade.Outcome)
     }
 
     /// Answers a request for a site. Throws when the client is gone or the response was cut: the connection then closes.
@@ -33,11 +37,26 @@ struct SiteProxy: Sendable {
         case .page(let reply):
             // The rest of the request's body was not read: the connection has no further use.
             try await SimulatorServer.write(
-                reply, to: request, entry: entry, writer: writer, closes: Self.hasBody(request))
+                reply, to: request, entry: entry, writer: writer,
+                closes: Self.hasBody(request) || request.headers[.upgrade] != nil)
+        case .upgrade(.refused(let head, let body)):
+            // The parser read nothing behind a request for another protocol: the connection has no further use.
+            let headers = head.headers.filter { !Self.hopByHop.contains($0.name.lowercased()) }
+            let reply = Reply(
+                status: Int(head.status.code), headers: headers.map { Reply.Header(name: $0.name, value: $0.value) },
+                body: Array(body.readableBytesView))
+            try await SimulatorServer.write(reply, to: request, entry: entry, writer: writer, closes: true)
+        case .upgrade(.accepted(let head, let container)):
+            entry.answered(status: Int(head.status.code))
+            try await tunnel(channel, to: container, head: head)
+        case .upgrade(.late):
+            try await SimulatorServer.write(
+                FrontEndPage.timedOut, to: request, entry: entry, writer: writer, closes: true)
         case .response(let response):
             var fields = Self.fields(of: response.headers)
             let hasBody = request.method != .head && response.status.mayHaveResponseBody
             if !hasBody, request.method != .head { fields[.contentLength] = nil }
+            if request.headers[.upgrade] != nil { fields[.connection] = "close" }
             let head = HTTPResponse(status: .init(code: Int(response.status.code)), headerFields: fields)
             entry.answered(status: head.status.code)
             if hasBody {
@@ -69,7 +88,8 @@ struct SiteProxy: Sendable {
                 case .reply(let reply): return .page(reply)
                 case .stream: return .page(FrontEndPage.badGateway)  // only Kudu is answered with one
                 case .reset: return .page(FrontEndPage.badGateway)  // no fault resets a site's own connection
-                case .forward(let instance): return try await forward(request, to: instance, end: end)
+                case .forward(let instance):
+                    return try await forward(request, to: instance, on: channel.eventLoop, end: end)
                 }
             }
             guard let result = try await group.next() else { throw ResponseRelay.ClientGone() }
@@ -77,8 +97,11 @@ struct SiteProxy: Sendable {
         }
     }
 
-    private func forward(_ request: Request, to instance: InstanceID, end: NIODeadline) async throws -> Result {
+    private func forward(
+        _ request: Request, to instance: InstanceID, on loop: any EventLoop, end: NIODeadline
+    ) async throws -> Result {
         guard let connection = runtime.connection(to: instance) else { return .page(FrontEndPage.badGateway) }
+        if Self.isWebSocket(request) { return await upgrade(request, connection, on: loop, end: end) }
         var outgoing = connection.request(request.head.path ?? "/")
         outgoing.method = HTTPMethod(rawValue: request.method.rawValue)
         outgoing.headers = Self.headers(of: request)
@@ -94,6 +117,57 @@ struct SiteProxy: Sendable {
             // The container closed the connection, or is gone.
             return .page(FrontEndPage.badGateway)
         }
+    }
+
+    // MARK: WebSockets
+
+    /// Linux sites take WebSockets whatever `webSocketsEnabled` says (Azure docs, App Service on Linux FAQ, "Are
+    /// WebSockets supported?", read 2026-11). The handshake itself is the container's.
+    private static func isWebSocket(_ request: Request) -> Bool {
+        request.method == .get && !hasBody(request)
+            && request.headers[.upgrade]?.lowercased() == "websocket"
+            && named(in: request.headers[.connection]).contains("upgrade")
+    }
+
+    private func upgrade(
+        _ request: Request, _ connection: AgentConnection, on loop: any EventLoop, end: NIODeadline
+    ) async -> Result {
+        var headers = Self.headers(of: request)
+        headers.add(name: "Connection", value: "Upgrade")
+        headers.add(name: "Upgrade", value: "websocket")
+        let head = HTTPRequestHead(
+            version: .http1_1, method: .GET, uri: request.head.path ?? "/", headers: headers)
+        do {
+            return .upgrade(try await ContainerUpgrade(connection: connection, head: head).ask(on: loop, until: end))
+        } catch {
+            return .page(FrontEndPage.badGateway)
+        }
+    }
+
+    /// Lets the bytes of both connections pass until one of them ends, or neither has had any for the limit. Always
+    /// throws in the end: the client's connection has left HTTP for good.
+    private func tunnel(_ client: any Channel, to container: any Channel, head: HTTPResponseHead) async throws {
+        let idleLimit = idleLimit
+        try await withTaskCancellationHandler {
+            try await client.eventLoop.submit {
+                let near = try client.pipeline.syncOperations.handler(type: TunnelEnd.self)
+                let far = try container.pipeline.syncOperations.handler(type: TunnelEnd.self)
+                TunnelEnd.join(near, far, greeting: Self.greeting(head), idleLimit: idleLimit)
+            }.get()
+            try await container.closeFuture.get()
+            try await client.closeFuture.get()
+        } onCancel: {
+            container.close(promise: nil)
+            client.close(promise: nil)
+        }
+        throw ResponseRelay.ClientGone()
+    }
+
+    /// The container's answer as it came.
+    private static func greeting(_ head: HTTPResponseHead) -> ByteBuffer {
+        var text = "HTTP/1.1 101 Switching Protocols\r\n"
+        for (name, value) in head.headers { text += "\(name): \(value)\r\n" }
+        return ByteBuffer(string: text + "\r\n")
     }
 
     // MARK: Headers

@@ -67,3 +67,20 @@ int agent_terminal_open(uint16_t rows, uint16_t columns, int *master, int *slave
 /// Tells a terminal its size, and those who use it that it has changed. Zero rows or columns do nothing. Returns 0 or the
 /// error.
 int agent_terminal_resize(int master, uint16_t rows, uint16_t columns);
+
+/// Opens a path relative to a directory, as openat(2), closed on exec, and never outside of that directory: symbolic links
+/// on the way are followed as far as they stay within it (openat2(2), RESOLVE_BENEATH), or as if it were the root
+/// (`is_root`, RESOLVE_IN_ROOT). On a kernel without that call no link is followed at all. -1 with errno: EXDEV or ELOOP
+/// for a path that leads out.
+int agent_open_beneath(int directory, const char *path, int flags, int is_root);
+
+/// When a file was made, as seconds and nanoseconds since 1970; symbolic links are not followed. Returns 0, or -1 where that
+/// is not known.
+int agent_birth_time(int directory, const char *name, int64_t *seconds, int64_t *nanoseconds);
+
+/// Major and minor number of a device.
+uint32_t agent_device_major(uint64_t device);
+uint32_t agent_device_minor(uint64_t device);
+
+/// The kind of file system that an open file is on, as in linux/magic.h; 0 if that cannot be told.
+uint32_t agent_file_system(int descriptor);

@@ -1,5 +1,5 @@
 package import AgentLink
-import AgentProtocol
+package import AgentProtocol
 package import DesiredState
 
 /// Where each record's agent is spoken to, and with which secret.
@@ -13,8 +13,11 @@ package struct AgentDirectory: Sendable {
         self.siteAddress = siteAddress
     }
 
+    /// The secret of a record's agent; also of a record that is gone, or never was.
+    package func secret(of uid: UID) -> AgentSecret? { AgentSecret(hex: designer.agentSecret(of: uid)) }
+
     package func endpoint(of uid: UID, hostName: String) -> AgentEndpoint? {
-        guard let secret = AgentSecret(hex: designer.agentSecret(of: uid)) else { return nil }
+        guard let secret = secret(of: uid) else { return nil }
         guard let siteAddress else { return AgentEndpoint(baseURL: "https://" + hostName, secret: secret) }
         return AgentEndpoint(baseURL: siteAddress, hostHeader: hostName, secret: secret)
     }

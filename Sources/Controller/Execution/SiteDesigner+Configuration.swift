@@ -24,6 +24,19 @@ extension SiteDesigner {
             }
         }
 
+        /// How agents call the daemon for sessions.
+        package struct Callback: Hashable, Sendable {
+            /// What they put their path behind.
+            package var url: String
+            /// Certificates in PEM that they trust beside the well-known ones; `nil` = none.
+            package var authority: String?
+
+            package init(url: String, authority: String?) {
+                self.url = url
+                self.authority = authority
+            }
+        }
+
         /// Azure region, such as `westeurope`.
         package var location: String
         /// Resource id of the plan for records that name no hosting; `nil` = the group's only plan that runs containers.
@@ -42,6 +55,8 @@ extension SiteDesigner {
         package var hasContentShare = true
         package var applicationInsights: Secret?
         package var registry: Registry?
+        /// `nil` = agents call nobody.
+        package var callback: Callback?
 
         package init(location: String, defaultPlan: String?, resourceGroupID: String) {
             self.location = location
@@ -53,7 +68,7 @@ extension SiteDesigner {
     /// Settings that we own on every kind of hosting, sorted by name. The command and its environment are not among
     /// them: they travel in the run request only. Sources of each stand in
     /// `Tests/ControllerTests/Fixtures/SiteBodies/README.md`.
-    func appSettings(of declared: [String: String], agentSecret: String) -> [SiteDesign.Setting] {
+    func appSettings(of declared: [String: String], agentSecret: String, uid: String) -> [SiteDesign.Setting] {
         var settings = [
             "FUNCTIONS_EXTENSION_VERSION": "~4",
             // Where the agent listens; the platform tells the container as PORT.
@@ -80,6 +95,11 @@ extension SiteDesigner {
             settings["DOCKER_REGISTRY_SERVER_URL"] = registry.server
             settings["DOCKER_REGISTRY_SERVER_USERNAME"] = registry.username
             settings["DOCKER_REGISTRY_SERVER_PASSWORD"] = registry.password.reveal()
+        }
+        if let callback = configuration.callback {
+            settings["SOCKERLESS_CALLBACK_URL"] = callback.url
+            settings["SKLS_AGENT_SITE"] = uid
+            settings["SKLS_CALLBACK_CA"] = callback.authority
         }
         let taken = Set(declared.keys.map { $0.uppercased() })
         return (settings.filter { !taken.contains($0.key.uppercased()) }.merging(declared) { $1 })

@@ -68,7 +68,8 @@ package struct SiteDesigner: Sendable {
     // MARK: parts
 
     private func appSettings(of record: FunctionApp) -> [SiteDesign.Setting] {
-        appSettings(of: record.spec.azure.appSettings, agentSecret: agentSecret(of: record.uid))
+        appSettings(
+            of: record.spec.azure.appSettings, agentSecret: agentSecret(of: record.uid), uid: record.uid.text)
     }
 
     /// As many whole names as fit into a tag.

@@ -50,7 +50,7 @@ struct Adoption {
     private func declaredSettings(_ settings: [String: Secret]) -> [String: String] {
         let owned = SiteDesign.ownedNames(in: settings)
         let ours = Set(
-            (designer.appSettings(of: [:], agentSecret: "") + designer.contentShare(siteName: "")).map {
+            (designer.appSettings(of: [:], agentSecret: "", uid: "") + designer.contentShare(siteName: "")).map {
                 $0.name.uppercased()
             } + SiteSetting.registry + [SiteSetting.owned] + Adoption.platformSettings)
         return settings.filter { owned.contains($0.key.uppercased()) && !ours.contains($0.key.uppercased()) }

@@ -31,10 +31,13 @@ package struct BackendSettings: Sendable {
         var loaded = layers
         var faults: [String] = []
         notices = layers.notes
-        let address = BackendSettings.address(&loaded, environment, here, &faults, &notices)
         let state = BackendSettings.state(&loaded, environment, here, &faults)
+        let address = BackendSettings.address(&loaded, state, environment, here, &faults, &notices)
+        let access = loaded.access(&faults, &notices)
         (logLevel, logFormat) = loaded.logging(&faults)
-        BackendSettings.checkSessions(loaded, &faults)
+        // Who sets no callback's URL expects a function backend, without exec and attach.
+        if loaded["sessions.callback_url"] == nil { loaded.fill("sessions.mode", "off") }
+        let sessions = loaded.sessions(&faults)
         if loaded["azf.storage_account"] == nil, loaded["azf.storage_connection_string"] == nil {
             faults.append(
                 "SKLS_STORAGE_ACCOUNT is not set: the storage account that Azure Functions keeps its own state in")
@@ -47,10 +50,13 @@ package struct BackendSettings: Sendable {
             faults += error.faults
             hints = error.hints
         }
-        guard faults.isEmpty, layers.faults.isEmpty, let settings, let address, let state else {
+        guard faults.isEmpty, layers.faults.isEmpty, let settings, let address, let access, let sessions, let state
+        else {
             throw ConfigurationFaults(faults: layers.faults + loaded.located(faults), hints: hints)
         }
         daemon = DaemonConfiguration(stateDirectory: state, socketPath: address, azure: .azure(settings))
+        daemon.sessions = sessions
+        daemon.access = access
         self.loaded = loaded
     }
 
@@ -58,24 +64,20 @@ package struct BackendSettings: Sendable {
 
     /// The path of the socket; `nil` with a fault.
     private static func address(
-        _ loaded: inout LoadedSettings, _ environment: [String: String], _ here: Surroundings,
+        _ loaded: inout LoadedSettings, _ state: String?, _ environment: [String: String], _ here: Surroundings,
         _ faults: inout [String], _ notices: inout [String]
     ) -> String? {
-        if loaded["listen.tls_cert"] != nil || loaded["listen.tls_key"] != nil {
-            faults.append("SKLS_TLS_CERT and SKLS_TLS_KEY are for TCP, which is not served yet: leave them out")
-        }
-        if let text = loaded["listen.tcp"] {
-            faults.append(
-                ListenAddress(text) == nil
-                    ? "SKLS_TCP_ADDRESS is no address such as :9100: \(text)"
-                    : "SKLS_TCP_ADDRESS: TCP is not served yet; use a unix socket, such as -addr unix:///run/azf.sock")
-            return nil
-        }
         if let text = loaded["listen.socket"] {
             guard case .unix(let path) = ListenAddress(text) else {
                 faults.append("SKLS_SOCKET is no absolute path: \(text)")
                 return nil
             }
+            return path
+        }
+        if loaded["listen.tcp"] != nil, let state {
+            // Who asks for TCP does not ask for the usual socket; this one is for operators.
+            let path = state + "/backend.sock"
+            loaded.fill("listen.socket", path)
             return path
         }
         if here.isWritable("/var/run") {
@@ -123,12 +125,5 @@ package struct BackendSettings: Sendable {
         }
         loaded.fill("state.path", path)
         return path
-    }
-
-    private static func checkSessions(_ loaded: LoadedSettings, _ faults: inout [String]) {
-        guard loaded["sessions.callback_url"] != nil else { return }
-        faults.append(
-            "SOCKERLESS_CALLBACK_URL: sessions that agents dial are not served yet; without it the backend has the "
-                + "contract of a function backend, without exec and attach")
     }
 }

@@ -31,11 +31,16 @@ extension LoadedSettings {
 }
 
 extension LoadedSettings {
-    /// Which Azure `skls serve` uses, and where it logs to. Throws every fault of all layers at once.
+    /// Which Azure `skls serve` uses, who may connect, and where it logs to. Throws every fault of all layers at once.
     package func choices(simulator: SimulatorConfiguration?, label: String) throws(ConfigurationFaults)
-        -> (azure: DaemonConfiguration.AzureChoice, logger: Logger)
+        -> (
+            azure: DaemonConfiguration.AzureChoice, access: AccessSettings, sessions: SessionChoice, logger: Logger
+        )
     {
         var own: [String] = []
+        var notices = notes
+        let access = access(&own, &notices)
+        let sessions = sessions(&own)
         let (level, format) = logging(&own)
         var hints: [String] = []
         var azure: DaemonConfiguration.AzureChoice?
@@ -49,10 +54,22 @@ extension LoadedSettings {
                 hints = error.hints
             }
         }
-        guard let azure, own.isEmpty, faults.isEmpty else {
+        guard let azure, let access, let sessions, own.isEmpty, faults.isEmpty else {
             throw ConfigurationFaults(faults: faults + located(own), hints: hints)
         }
-        return (azure, .daemon(label, level: level, format: format))
+        let logger = Logger.daemon(label, level: level, format: format)
+        for notice in notices { logger.notice("\(notice)") }
+        return (azure, access, sessions, logger)
+    }
+
+    /// Of all layers; `nil` with faults.
+    func sessions(_ faults: inout [String]) -> SessionChoice? {
+        do throws(ConfigurationFaults) {
+            return try SessionChoice(environment: variables)
+        } catch {
+            faults += error.faults
+            return nil
+        }
     }
 
     /// Go's names of levels are understood.

@@ -15,6 +15,8 @@ package struct DaemonConfiguration: Sendable {
     package var traceFile: String?
     /// The store may be an older copy: nothing is written to Azure until `skls recover`.
     package var startsFrozen = false
+    /// Off also means the contract of a backend without sessions, in the words that Sockerless' callers look for.
+    package var sessions = SessionChoice.forward
 
     package enum AzureChoice: Sendable {
         /// A simulator in this process; its state goes when the daemon goes.

@@ -26,14 +26,22 @@ struct Setting: Hashable, Sendable {
 
     private static let listening: [Setting] = [
         Setting("listen.socket", "SKLS_SOCKET"),
+        Setting("listen.group", "SKLS_SOCKET_GROUP"),
         Setting("listen.tcp", "SKLS_TCP_ADDRESS"),
         Setting("listen.tls_cert", "SKLS_TLS_CERT"),
         Setting("listen.tls_key", "SKLS_TLS_KEY"),
+        Setting("listen.tls_ca_cert", "SKLS_TLS_CA_CERT"),
+        Setting("listen.token_file", "SKLS_TOKEN_FILE"),
         Setting("state.path", "SKLS_STATE"),
         Setting("state.driver", "SKLS_STATE_DRIVER", usual: "sqlite"),
         Setting("logging.level", "SKLS_LOG_LEVEL", usual: "info"),
         Setting("logging.format", "SKLS_LOG_FORMAT", usual: "text"),
+        Setting("sessions.mode", "SKLS_SESSIONS"),
         Setting("sessions.callback_url", "SOCKERLESS_CALLBACK_URL", "SKLS_CALLBACK_URL"),
+        Setting("sessions.callback_addr", "SKLS_CALLBACK_ADDR"),
+        Setting("sessions.callback_cert", "SKLS_CALLBACK_CERT"),
+        Setting("sessions.callback_key", "SKLS_CALLBACK_KEY"),
+        Setting("sessions.callback_ca", "SKLS_CALLBACK_CA"),
     ]
 
     private static let azure: [Setting] = [

@@ -22,7 +22,7 @@ package enum LogKey: String, Sendable, CaseIterable {
     case status
     /// Of a request, to the end of its response, in milliseconds.
     case duration = "duration_ms"
-    /// Tells requests apart: the client's own, or drawn for it.
+    /// Of a request to the daemon: the client's own, or one that was made for it.
     case requestID = "request_id"
     case socket
 }

@@ -102,8 +102,8 @@ struct GateTests {
 
     @Test("texts of clients are logged without what could forge a line")
     func safeTexts() {
-        #expect(RequestFacts.safe("/a\r\nlevel=error\u{1b}[31m\u{202e}é") == "/a??level=error?[31m?????")
-        #expect(RequestFacts.safe(String(repeating: "x", count: 300)).count == 257)
+        #expect(RequestLog.safe("/a\r\nlevel=error\u{1b}[31m\u{202e}é") == "/a??level=error?[31m?????")
+        #expect(RequestLog.safe(String(repeating: "x", count: 300)).count == 257)
     }
 }
 

@@ -236,7 +236,7 @@ struct ListenerTests {
                 "GET", "/containers/job/json?secret=hunter2",
                 headers: "X-Request-Id: my-id.1\r\nX-Registry-Auth: hunter2\r\n")
             let reply = try await server.request("GET", "/nope", headers: "X-Request-Id: a b\r\n")
-            #expect(reply.headers["x-request-id"]?.allSatisfy(\.isHexDigit) == true)
+            #expect(reply.headers["x-request-id"]?.count == 16)
             let lines = server.log.lines.filter { $0.message == "request" }
             let create = try #require(lines.first { "\($0.metadata["path"] ?? "")" == "/containers/create" })
             #expect(create.level == .info && create.metadata["status"] == "201")

@@ -29,7 +29,8 @@ struct TestServer: Sendable {
         limits: APIServerConfiguration.Limits = .init(), images: any ImageResolver = FakeRegistry(),
         sessions: any ContainerSessions = NoSessions(), policy: APIServerConfiguration.SessionPolicy = .asProvided,
         login: (any RegistryLogin)? = nil, group: String? = nil,
-        tcp: @Sendable (String) throws -> [TCPListener] = { _ in [] }, logLevel: Logger.Level = .error,
+        tcp: @Sendable (String) throws -> [TCPListener] = { _ in [] },
+        logLevel: Logger.Level = .error,
         _ body: @Sendable (TestServer) async throws -> Void
     ) async throws {
         let directory = try TestDirectory()
@@ -45,8 +46,7 @@ struct TestServer: Sendable {
         images: any ImageResolver = FakeRegistry(), sessions: any ContainerSessions = NoSessions(),
         policy: APIServerConfiguration.SessionPolicy = .asProvided, login: (any RegistryLogin)? = nil,
         group: String? = nil, tcp: @Sendable (String) throws -> [TCPListener] = { _ in [] },
-        logLevel: Logger.Level = .error,
-        _ body: @Sendable (TestServer) async throws -> Void
+        logLevel: Logger.Level = .error, _ body: @Sendable (TestServer) async throws -> Void
     ) async throws {
         var generator = SystemRandomNumberGenerator()
         let store = try SQLiteStore(path: directory.path + "/state.sqlite", generator: &generator)

@@ -211,6 +211,13 @@ struct SystemTests {
             }
         }
     }
+
+    @Test("time spans are Go's")
+    func spans() {
+        #expect(GoDuration.parse("1h30m") == .seconds(5400))
+        #expect(GoDuration.parse("1.5s") == .milliseconds(1500))
+        for text in ["", "10", "h", "1d", "1h-2m"] { #expect(GoDuration.parse(text) == nil, "\(text)") }
+    }
 }
 
 /// Answers as it is told.

@@ -183,6 +183,9 @@ struct AgentContainer: Sendable {
         return probe
     }
 
+    /// Where the container finds `/.skls/run/relay.sock`.
+    var relayPath: String { "\(directory)/run/relay.sock" }
+
     var socketPath: String { "\(directory)/run/agent.sock" }
 
     // MARK: arranging

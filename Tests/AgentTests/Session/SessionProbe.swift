@@ -28,6 +28,8 @@ final class SessionProbe: Sendable {
         var machine = DaemonSessionMachine()
         var channel: (any Channel)?
         var isEstablished = false
+        /// The agent called, and will again.
+        var isCalled = false
         var failure: String?
         var outcomes: [UInt32: Outcome] = [:]
         /// Output is taken as it comes; else when ``SessionProbe/consume(_:)`` says so.
@@ -43,8 +45,8 @@ final class SessionProbe: Sendable {
 
     private let state = NIOLockedValueBox(State())
     private let socketPath: String
-    private let secret: AgentSecret
-    private let boot: BootID
+    let secret: AgentSecret
+    let boot: BootID
     private let group = MultiThreadedEventLoopGroup.singleton
 
     /// - Parameter socketPath: of a unix socket.
@@ -92,6 +94,27 @@ final class SessionProbe: Sendable {
         return text
     }
 
+    /// Takes over a connection that the agent has made, upgraded by now.
+    func accept(_ channel: any Channel) throws {
+        state.withLockedValue { state in
+            if state.isEstablished { state.machine.disconnected() }
+            state.channel = channel
+            state.isEstablished = false
+            state.isCalled = true
+        }
+        try channel.pipeline.syncOperations.addHandlers([
+            WebSocketFrameEncoder(), ByteToMessageHandler(WebSocketFrameDecoder(maxFrameSize: 1 << 20)),
+            FrameHandler(probe: self),
+        ])
+    }
+
+    /// Waits for a connection whose handshake is done.
+    func awaitConnection() async throws {
+        _ = try await until { $0.isEstablished ? () : nil }
+    }
+
+    var isEstablished: Bool { state.withLockedValue { $0.isEstablished } }
+
     /// Tears the connection down, whatever is under way.
     func disconnect() async throws {
         let channel = state.withLockedValue { state in
@@ -132,6 +155,12 @@ final class SessionProbe: Sendable {
     fileprivate func lost(_ channel: any Channel) {
         state.withLockedValue { state in
             guard state.channel === channel else { return }
+            if state.isCalled {
+                state.machine.disconnected()
+                state.isEstablished = false
+                state.channel = nil
+                return
+            }
             state.failure = state.failure ?? "the agent closed the connection"
             wake(&state)
         }
@@ -187,6 +216,8 @@ final class SessionProbe: Sendable {
     }
 
     func hasRoom(_ channel: UInt32) -> Bool { state.withLockedValue { $0.machine.hasRoom(channel) } }
+
+    func isInputClosed(_ channel: UInt32) -> Bool { state.withLockedValue { $0.machine.isInputClosed(channel) } }
 
     /// Waits until what is known of a task gives something.
     @discardableResult
@@ -263,23 +294,24 @@ final class SessionProbe: Sendable {
             case .broken(let reason): state.failure = reason
             }
         }
-        if let channel = state.channel, !messages.isEmpty { send(messages, on: channel) }
+        if let channel = state.channel, !messages.isEmpty { send(messages, on: channel, isCalled: state.isCalled) }
         if !more.isEmpty { perform(more, &state) }
         wake(&state)
     }
 
     private func send(_ messages: [SessionMessage]) {
-        guard let channel = state.withLockedValue({ $0.channel }) else { return }
-        send(messages, on: channel)
+        let (channel, isCalled) = state.withLockedValue { ($0.channel, $0.isCalled) }
+        if let channel { send(messages, on: channel, isCalled: isCalled) }
     }
 
-    private func send(_ messages: [SessionMessage], on channel: any Channel) {
+    private func send(_ messages: [SessionMessage], on channel: any Channel, isCalled: Bool) {
         // One after the other, from whichever thread they come.
         channel.eventLoop.execute {
             for message in messages {
                 channel.write(
                     WebSocketFrame(
-                        fin: true, opcode: .binary, maskKey: .random(), data: ByteBuffer(bytes: message.encoded())),
+                        fin: true, opcode: .binary, maskKey: isCalled ? nil : .random(),
+                        data: ByteBuffer(bytes: message.encoded())),
                     promise: nil)
             }
             channel.flush()
@@ -347,9 +379,14 @@ private final class FrameHandler: ChannelInboundHandler {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let frame = unwrapInboundIn(data)
+        if frame.opcode == .ping {
+            context.writeAndFlush(
+                NIOAny(WebSocketFrame(fin: true, opcode: .pong, maskKey: .random(), data: frame.unmaskedData)),
+                promise: nil)
+        }
         guard frame.opcode == .binary else { return }
         do {
-            let message = try frame.data.withUnsafeReadableBytes { try SessionMessage(decoding: $0) }
+            let message = try frame.unmaskedData.withUnsafeReadableBytes { try SessionMessage(decoding: $0) }
             probe.shakeHands(message, &handshake)
         } catch {
             probe.fail("\(error)")

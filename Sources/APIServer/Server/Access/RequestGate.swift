@@ -17,8 +17,7 @@ enum RequestGate: Sendable {
         if !listener.isProtected, !RequestGate.isOwnName(request.authority ?? "", listener) {
             return DockerError(
                 .forbidden,
-                "the request is for another host (\(RequestFacts.safe(request.authority ?? ""))), not for this listener"
-            )
+                "the request is for another host (\(RequestLog.safe(request.authority ?? ""))), not for this listener")
         }
         if let tokens = files.tokens, !RequestGate.carriesToken(request, tokens) {
             return DockerError(.unauthorized, "a bearer token is needed: Authorization: Bearer TOKEN")
@@ -31,7 +30,7 @@ enum RequestGate: Sendable {
     private static func malformed(_ request: HTTPRequest) -> DockerError? {
         let headers = request.headerFields
         if let coding = headers[.transferEncoding], coding.trimmed.lowercased() != "chunked" {
-            return DockerError(.badRequest, "the transfer encoding must be chunked, not \(RequestFacts.safe(coding))")
+            return DockerError(.badRequest, "the transfer encoding must be chunked, not \(RequestLog.safe(coding))")
         }
         if headers[.transferEncoding] != nil, headers[.contentLength] != nil {
             return DockerError(.badRequest, "a body has either a length or chunks")

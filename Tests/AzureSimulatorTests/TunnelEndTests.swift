@@ -1,0 +1,82 @@
+import NIOCore
+import NIOEmbedded
+import Testing
+
+@testable import AzureSimulator
+
+/// The two ends of a tunnel without sockets.
+@Suite struct TunnelEndTests {
+    private let loop = EmbeddedEventLoop()
+    private let near: EmbeddedChannel
+    private let far: EmbeddedChannel
+    private let nearReads = ReadCounter()
+    private let ends = (near: TunnelEnd(holdsBytes: false), far: TunnelEnd(holdsBytes: true))
+
+    init() throws {
+        near = EmbeddedChannel(handlers: [nearReads, ends.near], loop: loop)
+        far = EmbeddedChannel(handlers: [ends.far], loop: loop)
+        for channel in [near, far] { try channel.connect(to: SocketAddress(unixDomainSocketPath: "/x")).wait() }
+    }
+
+    private func join(idleLimit: Duration? = nil) {
+        TunnelEnd.join(ends.near, ends.far, greeting: ByteBuffer(string: "welcome;"), idleLimit: idleLimit)
+    }
+
+    private func said(_ channel: EmbeddedChannel) throws -> String {
+        var text = ""
+        while let buffer = try channel.readOutbound(as: ByteBuffer.self) { text += String(buffer: buffer) }
+        return text
+    }
+
+    @Test func `what came before the join comes behind the greeting`() throws {
+        try far.writeInbound(ByteBuffer(string: "early;"))
+        #expect(try said(near) == "")
+        join()
+        try far.writeInbound(ByteBuffer(string: "late;"))
+        #expect(try said(near) == "welcome;early;late;")
+        try near.writeInbound(ByteBuffer(string: "back;"))
+        #expect(try said(far) == "back;")
+    }
+
+    @Test func `nothing more is read from one side while the other one takes nothing`() throws {
+        join()
+        let before = nearReads.count
+        far.isWritable = false
+        try near.writeInbound(ByteBuffer(string: "a"))
+        near.read()
+        #expect(nearReads.count == before)
+        far.isWritable = true
+        far.pipeline.fireChannelWritabilityChanged()
+        #expect(nearReads.count == before + 1)
+    }
+
+    @Test func `the end of one connection is the end of the other`() throws {
+        join()
+        near.close(promise: nil)
+        loop.run()
+        #expect(!far.isActive)
+    }
+
+    @Test func `a join that comes too late closes what is left`() throws {
+        far.close(promise: nil)
+        loop.run()
+        join()
+        loop.run()
+        #expect(!near.isActive)
+    }
+
+    @Test func `an end that nobody joins is closed`() throws {
+        loop.advanceTime(by: .seconds(11))
+        #expect(!far.isActive && near.isActive)
+    }
+
+    private final class ReadCounter: ChannelOutboundHandler {
+        typealias OutboundIn = ByteBuffer
+        var count = 0
+
+        func read(context: ChannelHandlerContext) {
+            count += 1
+            context.read()
+        }
+    }
+}

@@ -1,0 +1,91 @@
+import Foundation
+import Testing
+
+/// Commands in containers through sessions: docker CLI, daemon, the simulator's front end and agents, all of them real.
+@Suite(.serialized, .timeLimit(.minutes(5)))
+struct SessionTests {
+    /// Runs `body` with a container `c` that runs, and sites behind a proxy.
+    private func with(_ body: (Installation, CuttingProxy) async throws -> Void) async throws {
+        let here = try await Installation.start()
+        await here.stopDaemon()
+        let port = try #require(here.azure["SKLS_SITE_ADDRESS"]?.split(separator: ":").last.flatMap { Int($0) })
+        let proxy = try await CuttingProxy.start(before: port)
+        do {
+            try await here.startDaemon(variables: ["SKLS_SITE_ADDRESS": proxy.url])
+            let run = try await here.docker("run", "-d", "--name", "c", "alpine", "sleep", "1000")
+            #expect(run.status == 0, "\(run)")
+            try await body(here, proxy)
+        } catch {
+            await here.stop()
+            await proxy.stop()
+            throw error
+        }
+        await here.stop()
+        await proxy.stop()
+    }
+
+    @Test func `commands have their output, input and exit codes, several at once over one connection`() async throws {
+        try await with { here, proxy in
+            let hello = try await here.docker("exec", "c", "sh", "-c", "echo out; echo err >&2; exit 7")
+            #expect(hello.output == "out\n" && hello.errors.hasPrefix("err\n") && hello.status == 7, "\(hello)")
+            async let first = here.docker(["exec", "-i", "c", "cat"], input: "one\n")
+            async let second = here.docker(["exec", "c", "echo", "two"])
+            let (one, two) = try await (first, second)
+            #expect(one.output == "one\n" && two.output == "two\n", "\(one) \(two)")
+            let missing = try await here.docker("exec", "c", "nosuch")
+            #expect(missing.status == 127 || missing.status == 126, "\(missing)")
+            #expect(proxy.sessions == 1)
+        }
+    }
+
+    @Test func `output and input survive connections that are cut in the middle`() async throws {
+        try await with { here, proxy in
+            proxy.cut(connections: 5, afterBytes: 700_000)
+            let counted = try await here.docker("exec", "c", "seq", "1", "900000")
+            let expected = (1...900_000).map { "\($0)\n" }.joined()
+            #expect(counted.output == expected && counted.status == 0, "\(counted.output.count) \(counted.errors)")
+            #expect(proxy.cuts == 5 && proxy.sessions == 6)
+
+            proxy.cut(connections: 4, afterBytes: 400_000)
+            let text = (1...400_000).map { "\($0)\n" }.joined()
+            let echoed = try await here.docker("exec", "-i", "c", "cat", input: text)
+            #expect(echoed.output == text && echoed.status == 0, "\(echoed.output.count) \(echoed.errors)")
+            #expect(proxy.cuts == 9)
+        }
+    }
+
+    @Test func `sites are reached over HTTPS, if their certificate can be trusted`() async throws {
+        try await with { here, _ in
+            await here.stopDaemon()
+            let said = try String(contentsOfFile: here.folder + "/exports", encoding: .utf8)
+            let secure = try #require(said.split(separator: "\n").first { $0.hasPrefix("# https: ") }?.dropFirst(9))
+            try await here.startDaemon(
+                variables: ["SKLS_SITE_ADDRESS": String(secure), "SKLS_CA_FILE": here.folder + "/azure/ca.pem"])
+            let hello = try await here.docker("exec", "c", "echo", "hello")
+            #expect(hello.output == "hello\n" && hello.status == 0, "\(hello)")
+        }
+    }
+
+    @Test func `without sessions a command is refused, and says what would help`() async throws {
+        try await with { here, _ in
+            await here.stopDaemon()
+            try await here.startDaemon("--sessions", "off")
+            let refused = try await here.docker("exec", "c", "true")
+            #expect(refused.status != 0 && refused.errors.contains("does not support exec"), "\(refused)")
+        }
+    }
+
+    @Test func `a callback's address that cannot be used is told before anything is begun`() async throws {
+        let wrong = try ChildProcess(
+            Installation.binaries + "/skls",
+            [
+                "serve", "--simulator", "--callback-url", "ftp://x", "--callback-cert", "/nosuch", "--sessions",
+                "reverse",
+            ])
+        let result = await wrong.wait()
+        #expect(result.status != 0)
+        for word in ["--callback-url", "SKLS_CALLBACK_ADDR", "SKLS_CALLBACK_KEY"] {
+            #expect(result.errors.contains(word), "\(result.errors)")
+        }
+    }
+}
