@@ -86,7 +86,6 @@ struct BackendSettingsTests {
         #expect(settings.daemon.access.addresses == ["tcp://127.0.0.1:9100"])
         #expect(settings.daemon.socketPath == "/var/lib/sockerless/backend.sock", "the usual one is not asked for")
         #expect(settings.notices.count == 1 && settings.notices[0].hasPrefix(":9100 is taken as tcp://127.0.0.1:9100"))
-        #expect(settings.daemon.keepsStrictContract)
     }
 
     @Test func `TCP is open to other machines only with proof, and TLS has its parts together`() throws {
