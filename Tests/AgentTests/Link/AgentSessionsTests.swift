@@ -362,7 +362,8 @@ import Testing
             // There is room again, as soon as the listener has seen that.
             var status: Int?
             while status == nil {
-                status = try? await agent.call(port: port, path: "/other", site: Self.site)  // it throws while it is full
+                // It throws while the listener is full.
+                status = try? await agent.call(port: port, path: "/other", site: Self.site)
             }
             #expect(status == 404)
             try await second.close()
