@@ -329,6 +329,8 @@ import Testing
             let (status, _) = try await agent.raw(
                 "GET", SessionLimit.path, headers: [("connection", "upgrade"), ("upgrade", "websocket")])
             #expect(status == 401)
+            // That connection is of no more use, and nobody may be left waiting on it.
+            for _ in 0..<4 { #expect(try await agent.raw("GET", "/").0 == 200) }
             let wrong = SessionProbe(socketPath: agent.socketPath, secret: .random(), boot: agent.boot)
             #expect(try await wrong.connect().hasPrefix("HTTP/1.1 401 "))
             let otherBoot = SessionProbe(socketPath: agent.socketPath, secret: agent.endpoint.secret, boot: .random())
