@@ -1,5 +1,5 @@
 # The only entry points. `make demo` shows the main job, `make test` runs everything that CI runs.
-.PHONY: demo test bench bench-scale fuzz replay soak mutants format release build tools certs
+.PHONY: demo test bench bench-scale bench-sessions fuzz replay soak mutants format release build tools certs
 
 build: tools
 	swift build
@@ -17,6 +17,12 @@ test: tools
 bench: tools
 	swift build -c release
 	scripts/bench
+
+# Commands in containers: round trip, throughput of 1 GiB and the memory it takes.
+bench-sessions: tools
+	swift build -c release --product skls
+	swift build -c release --product skls-agent
+	scripts/bench --sessions
 
 # The controller with up to 100,000 records under virtual time: minutes, and some GB of memory.
 bench-scale: tools

@@ -265,6 +265,7 @@ extension DaemonConfiguration {
             api.socketGroup = access.socketGroup
             api.tcp = try access.listeners
             if case .off = sessions { api.sessions = .off }
+            if case .reverse = sessions { api.agentsDialBack = true }
             return api
         }
     }

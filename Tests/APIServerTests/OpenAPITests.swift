@@ -75,7 +75,9 @@ struct OpenAPITests {
         let operations = try operations()
         try await TestServer.with { server in
             for operation in operations {
-                let path = operation.path.replacing(/\{\w+\}/, with: "nothing")
+                var path = operation.path.replacing(/\{\w+\}/, with: "nothing")
+                // Goes on for ever otherwise.
+                if path == "/internal/v1/events" { path += "?since=0&until=1" }
                 for body in [nil, "{}"] as [String?] where body == nil || ["POST", "PUT"].contains(operation.method) {
                     let reply = try await server.request(operation.method, path, body: body)
                     #expect(

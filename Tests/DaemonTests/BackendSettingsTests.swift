@@ -86,7 +86,19 @@ struct BackendSettingsTests {
         #expect(settings.daemon.access.addresses == ["tcp://127.0.0.1:9100"])
         #expect(settings.daemon.socketPath == "/var/lib/sockerless/backend.sock", "the usual one is not asked for")
         #expect(settings.notices.count == 1 && settings.notices[0].hasPrefix(":9100 is taken as tcp://127.0.0.1:9100"))
-        #expect(settings.daemon.keepsStrictContract)
+    }
+
+    @Test func `sessions are off unless agents are told where to call`() throws {
+        guard case .off = try settings().daemon.sessions else { return #expect(Bool(false)) }
+        let callback = ["SOCKERLESS_CALLBACK_URL": "http://127.0.0.1:9200"]
+        guard case .reverse(let told) = try settings(callback.mapValues { .some($0) }).daemon.sessions else {
+            return #expect(Bool(false))
+        }
+        #expect(told.url == "http://127.0.0.1:9200")
+        let far = faults { () throws(ConfigurationFaults) in
+            try settings(["SOCKERLESS_CALLBACK_URL": "http://backend.example:9100"])
+        }
+        #expect(far.first?.contains("it is needed where the callback's URL is not on this machine") == true, "\(far)")
     }
 
     @Test func `TCP is open to other machines only with proof, and TLS has its parts together`() throws {

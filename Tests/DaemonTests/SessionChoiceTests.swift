@@ -30,6 +30,7 @@ import Testing
         let far = try #require(
             try callback(["SOCKERLESS_CALLBACK_URL": "https://a.example", "SKLS_CALLBACK_ADDR": ":9200"]))
         #expect(far.url == "https://a.example" && far.target.port == 443)
+        #expect(try callback(["SOCKERLESS_CALLBACK_URL": "ws://localhost/x"])?.target.description == "localhost:80")
         #expect(try far.listener.host == "0.0.0.0" && far.listener.port == 9_200 && far.listener.path.isEmpty)
         #expect(far.callback.url == far.url && far.callback.authority == nil)
     }

@@ -54,6 +54,18 @@ struct SessionTests {
         }
     }
 
+    @Test func `sites are reached over HTTPS, if their certificate can be trusted`() async throws {
+        try await with { here, _ in
+            await here.stopDaemon()
+            let said = try String(contentsOfFile: here.folder + "/exports", encoding: .utf8)
+            let secure = try #require(said.split(separator: "\n").first { $0.hasPrefix("# https: ") }?.dropFirst(9))
+            try await here.startDaemon(
+                variables: ["SKLS_SITE_ADDRESS": String(secure), "SKLS_CA_FILE": here.folder + "/azure/ca.pem"])
+            let hello = try await here.docker("exec", "c", "echo", "hello")
+            #expect(hello.output == "hello\n" && hello.status == 0, "\(hello)")
+        }
+    }
+
     @Test func `without sessions a command is refused, and says what would help`() async throws {
         try await with { here, _ in
             await here.stopDaemon()

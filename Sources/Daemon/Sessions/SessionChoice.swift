@@ -61,11 +61,13 @@ package struct CallbackSettings: Sendable {
         let parts = URLComponents(string: text)
         let scheme = parts?.scheme?.lowercased() ?? ""
         let urlHost = parts?.host ?? ""
-        let urlPort = parts?.port ?? (scheme == "https" ? 443 : 80)
+        let urlPort = parts?.port ?? (["https", "wss"].contains(scheme) ? 443 : 80)
         path = String((parts?.percentEncodedPath ?? "").reversed().drop { $0 == "/" }.reversed())
         url = String(text.reversed().drop { $0 == "/" }.reversed())
         let target = EgressTarget("\(urlHost):\(urlPort)")
-        if !["http", "https"].contains(scheme) || target == nil || parts?.query != nil || parts?.user != nil {
+        if !["http", "https", "ws", "wss"].contains(scheme) || target == nil || parts?.query != nil
+            || parts?.user != nil
+        {
             faults.append(
                 "\(Self.urlVariable) is the address at which agents call the daemon, https://host[:port][/path], not '\(text)'"
             )

@@ -243,7 +243,7 @@ struct ListenerTests {
             #expect(create.metadata["key"] == "\(id.prefix(12))" && create.metadata["method"] == "POST")
             #expect(create.metadata["duration_ms"] != nil)
             let inspect = try #require(lines.first { $0.metadata["request_id"] == "my-id.1" })
-            #expect(inspect.level == .debug && inspect.metadata["path"] == "/containers/job/json")
+            #expect(inspect.level == .info && inspect.metadata["path"] == "/containers/job/json")
             #expect(inspect.metadata["key"] == "\(id.prefix(12))")
             #expect(!lines.contains { "\($0)".contains("hunter2") })
         }

@@ -36,7 +36,8 @@ struct TestServer: Sendable {
         let directory = try TestDirectory()
         defer { directory.remove() }
         try await with(
-            directory, limits: limits, images: images, sessions: sessions, policy: policy, login: login, body)
+            directory, limits: limits, images: images, sessions: sessions, policy: policy, login: login, group: group,
+            tcp: tcp, logLevel: logLevel, body)
     }
 
     /// On what an earlier server has left in the directory.
@@ -44,7 +45,8 @@ struct TestServer: Sendable {
         _ directory: TestDirectory, limits: APIServerConfiguration.Limits = .init(),
         images: any ImageResolver = FakeRegistry(), sessions: any ContainerSessions = NoSessions(),
         policy: APIServerConfiguration.SessionPolicy = .asProvided, login: (any RegistryLogin)? = nil,
-        _ body: @Sendable (TestServer) async throws -> Void
+        group: String? = nil, tcp: @Sendable (String) throws -> [TCPListener] = { _ in [] },
+        logLevel: Logger.Level = .error, _ body: @Sendable (TestServer) async throws -> Void
     ) async throws {
         var generator = SystemRandomNumberGenerator()
         let store = try SQLiteStore(path: directory.path + "/state.sqlite", generator: &generator)

@@ -12,14 +12,15 @@ import Testing
 @Suite(.timeLimit(.minutes(1))) struct AgentSessionsTests {
     /// Runs `body` with sessions that are kept.
     static func run<Result: Sendable>(
-        _ direction: AgentSessions.Direction = .forward, _ change: (inout AgentSessions.Settings) -> Void = { _ in },
+        _ direction: AgentSessions.Direction = .forward, proxy: SessionProxy? = nil,
+        _ change: (inout AgentSessions.Settings) -> Void = { _ in },
         body: @escaping @Sendable (AgentSessions) async throws -> Result
     ) async throws -> Result {
         var settings = AgentSessions.Settings()
         settings.shortestPause = .milliseconds(2)
         change(&settings)
         let sessions = AgentSessions(
-            direction, tls: try NIOSSLContext(configuration: .clientDefault), settings: settings,
+            direction, tls: try NIOSSLContext(configuration: .clientDefault), proxy: proxy, settings: settings,
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         return try await withThrowingTaskGroup(of: Result?.self) { group in
             group.addTask {
@@ -77,6 +78,25 @@ import Testing
                 #expect(agent.record.withLockedValue { $0.hosts } == ["site.example"])
             }
         }
+    }
+
+    @Test func `a proxy is asked to connect`() async throws {
+        let agent = StubAgent()
+        let proxy = try await ConnectProxy.start()
+        try await agent.listen { endpoint in
+            let way = SessionProxy(host: "127.0.0.1", port: proxy.port, authorization: "Basic eDp5")
+            try await Self.run(proxy: way) { sessions in
+                let channel = try await open(["echo"], sessions, agent, at: endpoint)
+                try await channel.endInput()
+                #expect(try await channel.result().exitCode == 0)
+                let request = try #require(proxy.asked.first)
+                #expect(proxy.asked.count == 1)
+                let target = endpoint.baseURL.dropFirst("http://".count)
+                #expect(request.hasPrefix("CONNECT \(target) HTTP/1.1\r\n"))
+                #expect(request.contains("\r\nProxy-Authorization: Basic eDp5\r\n"))
+            }
+        }
+        try await proxy.stop()
     }
 
     @Test func `everything in one container shares a connection, which ends when nobody uses it`() async throws {
