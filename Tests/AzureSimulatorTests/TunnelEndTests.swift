@@ -50,6 +50,18 @@ import Testing
         #expect(nearReads.count == before + 1)
     }
 
+    @Test func `a tunnel without traffic ends, one with some does not`() throws {
+        join(idleLimit: .seconds(240))
+        for _ in 1...3 {
+            loop.advanceTime(by: .seconds(200))
+            try far.writeInbound(ByteBuffer(string: "x"))
+        }
+        loop.advanceTime(by: .seconds(239))
+        #expect(near.isActive && far.isActive)
+        loop.advanceTime(by: .seconds(2))
+        #expect(!near.isActive && !far.isActive)
+    }
+
     @Test func `the end of one connection is the end of the other`() throws {
         join()
         near.close(promise: nil)

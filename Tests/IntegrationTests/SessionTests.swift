@@ -5,13 +5,16 @@ import Testing
 @Suite(.serialized, .timeLimit(.minutes(5)))
 struct SessionTests {
     /// Runs `body` with a container `c` that runs, and sites behind a proxy.
-    private func with(_ body: (Installation, CuttingProxy) async throws -> Void) async throws {
-        let here = try await Installation.start()
+    private func with(
+        simulator: [String] = [], daemon: [String: String] = [:],
+        _ body: (Installation, CuttingProxy) async throws -> Void
+    ) async throws {
+        let here = try await Installation.start(simulator: simulator)
         await here.stopDaemon()
         let port = try #require(here.azure["SKLS_SITE_ADDRESS"]?.split(separator: ":").last.flatMap { Int($0) })
         let proxy = try await CuttingProxy.start(before: port)
         do {
-            try await here.startDaemon(variables: ["SKLS_SITE_ADDRESS": proxy.url])
+            try await here.startDaemon(variables: daemon.merging(["SKLS_SITE_ADDRESS": proxy.url]) { $1 })
             let run = try await here.docker("run", "-d", "--name", "c", "alpine", "sleep", "1000")
             #expect(run.status == 0, "\(run)")
             try await body(here, proxy)
@@ -51,6 +54,29 @@ struct SessionTests {
             let echoed = try await here.docker("exec", "-i", "c", "cat", input: text)
             #expect(echoed.output == text && echoed.status == 0, "\(echoed.output.count) \(echoed.errors)")
             #expect(proxy.cuts == 9)
+        }
+    }
+
+    @Test func `where there is a callback's address the containers call, through the relay`() async throws {
+        let port = try await CuttingProxy.freePort()
+        try await with(
+            simulator: ["--egress", "127.0.0.1:\(port)"],
+            daemon: ["SOCKERLESS_CALLBACK_URL": "http://127.0.0.1:\(port)/agents"]
+        ) { here, proxy in
+            let hello = try await here.docker("exec", "c", "sh", "-c", "echo out; exit 7")
+            #expect(hello.output == "out\n" && hello.status == 7, "\(hello)")
+            let counted = try await here.docker("exec", "c", "seq", "1", "300000")
+            #expect(counted.output == (1...300_000).map { "\($0)\n" }.joined() && counted.status == 0)
+            // Nothing of it went through the front end, and after a restart of the daemon the agent calls again.
+            #expect(proxy.sessions == 0)
+            await here.stopDaemon()
+            try await here.startDaemon(
+                variables: [
+                    "SKLS_SITE_ADDRESS": proxy.url, "SOCKERLESS_CALLBACK_URL": "http://127.0.0.1:\(port)/agents",
+                ])
+            let again = try await here.docker("exec", "-i", "c", "cat", input: "again\n")
+            #expect(again.output == "again\n" && again.status == 0, "\(again)")
+            #expect(proxy.sessions == 0)
         }
     }
 

@@ -34,6 +34,15 @@ final class CuttingProxy: Sendable {
         return CuttingProxy(server, state)
     }
 
+    /// A port of loopback that was free a moment ago.
+    static func freePort() async throws -> Int {
+        let server = try await ServerBootstrap(group: .singletonMultiThreadedEventLoopGroup)
+            .bind(host: "127.0.0.1", port: 0).get()
+        let port = server.localAddress?.port ?? 0
+        try await server.close()
+        return port
+    }
+
     private init(_ server: any Channel, _ state: NIOLockedValueBox<State>) {
         self.server = server
         self.state = state

@@ -19,7 +19,7 @@ final class TunnelEnd: ChannelDuplexHandler {
     private var isInputClosed = false
     private var isClosed = false
     /// Of this end; a tunnel is idle when both ends are.
-    private var lastRead = NIODeadline.now()
+    private var lastRead = NIODeadline.uptimeNanoseconds(0)
 
     /// For a join; it comes at once or not at all.
     private static let longestWait = TimeAmount.seconds(10)
@@ -44,7 +44,7 @@ final class TunnelEnd: ChannelDuplexHandler {
     }
 
     private func begin() {
-        lastRead = .now()
+        if let context { lastRead = context.eventLoop.now }
         for buffer in held { other?.send(buffer) }
         held = []
         other?.context?.flush()
@@ -69,7 +69,7 @@ final class TunnelEnd: ChannelDuplexHandler {
     private func watch(_ far: TunnelEnd, limit: TimeAmount) {
         guard let context, !isClosed else { return }
         let due = max(lastRead, far.lastRead) + limit
-        if due <= .now() {
+        if due <= context.eventLoop.now {
             context.close(promise: nil)
             return
         }
@@ -91,7 +91,7 @@ final class TunnelEnd: ChannelDuplexHandler {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         if let other {
-            lastRead = .now()
+            lastRead = context.eventLoop.now
             other.send(unwrapInboundIn(data))
         } else if holdsBytes {
             held.append(unwrapInboundIn(data))
