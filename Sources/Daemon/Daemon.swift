@@ -264,8 +264,11 @@ extension DaemonConfiguration {
             var api = APIServerConfiguration(socketPath: socketPath, version: sklsVersion)
             api.socketGroup = access.socketGroup
             api.tcp = try access.listeners
-            if case .off = sessions { api.sessions = .off }
-            if case .reverse = sessions { api.agentsDialBack = true }
+            switch sessions {
+            case .off: api.sessions = .off
+            case .forward: break
+            case .reverse: api.agentsDialBack = true
+            }
             return api
         }
     }

@@ -22,7 +22,6 @@ struct ExecTests {
                 (held, #"{"Cmd":[]}"#, 400, "No exec command specified"),
                 (held, #"{"Cmd":7}"#, 400, "cannot use a number for the field Cmd"),
                 (held, #"{"Cmd":["sh"],"Privileged":true}"#, 501, "Privileged is not supported"),
-                (held, #"{"Cmd":["sh"],"WorkingDir":"x"}"#, 400, "it needs to be an absolute path"),
                 (held, #"{"Cmd":["sh"],"DetachKeys":"ctrl-"}"#, 400, "Invalid escape keys (ctrl-) provided"),
                 (held, #"{"Cmd":["sh"],"ConsoleSize":[1]}"#, 400, "invalid ConsoleSize"),
                 ("nobody", #"{"Cmd":["sh"]}"#, 404, "No such container: nobody"),
@@ -154,7 +153,7 @@ struct ExecTests {
         try await TestServer.with(sessions: FakeSessions()) { server in
             let held = try await server.started(["hold"])
             let id = try await server.createExec(held, [word], more: #","AttachStdout":true"#)
-            let expected = "exec failed: unable to start container process: \(text)\r\n"
+            let expected = "OCI runtime exec failed: exec failed: unable to start container process: \(text)\r\n"
             try await RawClient.with(server.socketPath) { session in
                 try await session.send(execStart(id))
                 #expect(try await session.read(through: "\r\n\r\n").hasPrefix("HTTP/1.1 101"))
@@ -166,6 +165,24 @@ struct ExecTests {
             #expect(reply.status == 400)
             #expect(reply.body.contains(word == "nosuch" ? "executable file not found" : "permission denied"))
             #expect(try await server.exec(detached)["ExitCode"] == .number(code))
+        }
+    }
+
+    @Test("a relative working directory fails the start, as with Docker's runtime")
+    func relativeDirectory() async throws {
+        let sessions = FakeSessions()
+        try await TestServer.with(sessions: sessions) { server in
+            let held = try await server.started(["hold"])
+            let id = try await server.createExec(
+                held, ["play"], more: #","WorkingDir":"relative","AttachStdout":true"#)
+            try await RawClient.with(server.socketPath) { session in
+                try await session.send(execStart(id, #"{"Tty":true}"#))
+                _ = try await session.read(through: "\r\n\r\n")
+                let text = String(buffer: try await session.readToEnd())
+                #expect(text == "OCI runtime exec failed: exec failed: Cwd must be an absolute path\r\n")
+            }
+            #expect(try await server.exec(id)["ExitCode"] == 128)
+            #expect(sessions.requests.isEmpty)
         }
     }
 
@@ -213,6 +230,36 @@ struct ExecTests {
         }
     }
 
+    @Test("a command whose agent is gone with the run has ended, too")
+    func goneWithRun() async throws {
+        let sessions = FakeSessions()
+        let directory = try TestDirectory()
+        defer { directory.remove() }
+        let ids = Ids()
+        try await TestServer.with(directory, sessions: sessions) { server in
+            let held = try await server.started(["hold"])
+            ids.add(try await server.createExec(held, ["hold"]))
+            let start = try await server.request("POST", "/exec/\(ids.all[0])/start", body: #"{"Detach":true}"#)
+            #expect(start.status == 200)
+        }
+        try await Self.loseRuns(directory)
+        sessions.fail(SessionError(.unreachable))
+        try await TestServer.with(directory, sessions: sessions) { server in
+            while try await server.exec(ids.all[0])["Running"] == true { await Task.yield() }
+            #expect(try await server.exec(ids.all[0])["ExitCode"] == 137)
+        }
+    }
+
+    /// While no server is there, the runs of all containers are lost.
+    private static func loseRuns(_ directory: TestDirectory) async throws {
+        var generator = SystemRandomNumberGenerator()
+        let store = try SQLiteStore(path: directory.path + "/state.sqlite", generator: &generator)
+        for var record in try await store.list(includingDeleted: false).records {
+            for index in record.status.runs.indices { record.status.runs[index].attempts[0].outcome = .lost }
+            try await store.commit(Transaction(origin: .controller, [.setStatus(record.uid, record.status)]))
+        }
+    }
+
     @Test("a client that vanishes ends nothing, and what nobody reads is dropped")
     func vanishedClient() async throws {
         let sessions = FakeSessions()
@@ -229,6 +276,27 @@ struct ExecTests {
             task.end(9)
             try await task.waitForRelease()
             #expect(try await server.exec(id)["ExitCode"] == 9)
+        }
+    }
+
+    @Test("what becomes of a command is told to who watches events")
+    func events() async throws {
+        let sessions = FakeSessions()
+        sessions.can("processes", "PID\n1\n")
+        try await TestServer.with(sessions: sessions) { server in
+            let held = try await server.started(["hold"])
+            let id = try await server.createExec(held, ["play", "exit:3"])
+            #expect(try await server.request("POST", "/exec/\(id)/start", body: #"{"Detach":true}"#).status == 200)
+            try await sessions.task(id)?.waitForRelease()
+            _ = try await server.request("GET", "/containers/\(held)/top")
+            _ = try await server.request("POST", "/containers/\(held)/update", body: #"{"Memory":1000}"#)
+            let events = try await server.store.events(after: 0, since: nil, limit: 100).filter { $0.actor == held }
+            #expect(
+                events.map(\.action).suffix(5) == [
+                    "exec_create: play exit:3", "exec_start: play exit:3", "exec_die", "top", "update",
+                ])
+            #expect(events.first { $0.action == "exec_die" }?.attributes["exitCode"] == "3")
+            #expect(events.filter { $0.attributes["execID"] == id }.count == 3)
         }
     }
 

@@ -123,6 +123,19 @@ struct BackendSettingsTests {
         #expect(proved.daemon.access.verifiesClients && proved.daemon.access.clientAuthority == "/ca.pem")
     }
 
+    @Test func `sessions are off unless there is a callback's URL, which needs a port of its own`() throws {
+        guard case .off = try settings().daemon.sessions else { throw ConfigurationFaults(faults: ["not off"]) }
+        let callback = ["SOCKERLESS_CALLBACK_URL": "http://127.0.0.1:9100"]
+        guard case .reverse = try settings(callback.mapValues { .some($0) }).daemon.sessions else {
+            throw ConfigurationFaults(faults: ["not reverse"])
+        }
+        let both = callback.merging(["SKLS_TCP_ADDRESS": ":9100"]) { $1 }
+        let told = faults { () throws(ConfigurationFaults) in try settings(both.mapValues { .some($0) }) }
+        #expect(told.count == 1 && told[0].hasPrefix("SOCKERLESS_CALLBACK_URL: agents call a listener of their own"))
+        let apart = both.merging(["SKLS_CALLBACK_ADDR": "127.0.0.1:9101"]) { $1 }
+        #expect(faults { () throws(ConfigurationFaults) in try settings(apart.mapValues { .some($0) }) }.isEmpty)
+    }
+
     @Test func `Go's names of levels are understood`() throws {
         #expect(try settings(["SKLS_LOG_LEVEL": "warn"]).logLevel == "warning")
         #expect(try settings(["SKLS_LOG_LEVEL": "WARN", "SKLS_LOG_FORMAT": "json"]).logFormat == .json)

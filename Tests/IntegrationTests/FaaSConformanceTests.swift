@@ -64,6 +64,28 @@ struct FaaSConformanceTests {
         }
     }
 
+    @Test func `with a callback's URL the backend has the capabilities of sessions, and stop ends a run`() async throws
+    {
+        let port = BackendInstallation.freePort()
+        try await BackendInstallation.with(
+            ["SOCKERLESS_CALLBACK_URL": "http://127.0.0.1:\(port)"], simulator: ["--egress", "127.0.0.1:\(port)"]
+        ) { here in
+            let report = try await here.ask(.GET, "/capabilities").object()
+            let capabilities = try #require(report["capabilities"] as? [String: Any])
+            for name in ["exec", "attach", "logs_follow", "agent_required"] {
+                #expect(capabilities[name] as? Bool == true, "\(name)")
+            }
+            #expect(capabilities["networks"] as? Bool == false)
+            let id = try await here.create(["sleep", "100"], name: "long")
+            #expect(try await here.ask(.POST, "/containers/long/start").status == 204)
+            #expect(try await here.ask(.GET, "/containers/long").object()["agent_address"] as? String == "reverse")
+            let made = try await here.ask(.POST, "/containers/\(id)/exec", #"{"Cmd":["true"]}"#)
+            #expect(made.status == 201, "\(made)")
+            #expect(try await here.ask(.POST, "/containers/long/stop?t=1").status == 204)
+            #expect(try await here.ask(.GET, "/containers/long").body.contains(#""Running":false"#))
+        }
+    }
+
     @Test func `cleanup deletes a site that no record knows, in Azure`() async throws {
         try await BackendInstallation.with(["SKLS_LEAKS": "report"]) { here in
             _ = try await here.create(["true"], name: "job")

@@ -27,16 +27,21 @@ extension DockerAPI {
         let path = try ArchivePath(exchange.query)
         let task = ContainerTask(
             backend: backend, task: .archive(path: path.absolute), what: "cp", reference: reference, path: path.text)
-        return try await stream(task, try await find(reference), exchange, type: "application/x-tar") { channel in
+        let record = try await find(reference)
+        let response = try await stream(task, record, exchange, type: "application/x-tar") { channel in
             [.pathStat: try PathStat(channel.facts).header]
         }
+        try await backend.tell("archive-path", of: record)
+        return response
     }
 
     /// `GET /containers/{id}/export`.
     func export(_ exchange: Exchange, _ reference: String) async throws -> Response {
         let task = ContainerTask(backend: backend, task: .export, what: "export", reference: reference)
-        return try await stream(task, try await find(reference), exchange, type: "application/octet-stream") { _ in [:]
-        }
+        let record = try await find(reference)
+        let response = try await stream(task, record, exchange, type: "application/octet-stream") { _ in [:] }
+        try await backend.tell("export", of: record)
+        return response
     }
 
     /// The task's output as it comes. The head goes out with the first bytes, so that a refusal has a status; a failure behind it breaks the connection,
@@ -93,6 +98,7 @@ extension DockerAPI {
                 try await send(exchange, to: channel, task)
                 try await task.result(channel)
             }
+            try await backend.tell("extract-to-dir", of: record)
         } catch let error as DockerError {
             // What the client goes on to send is not read.
             var response = DockerAPI.refusal(error)

@@ -20,7 +20,10 @@ extension DockerAPI {
         let exec = ExecRecord(
             id: UID(using: &generator).text, uid: record.uid, token: attempt.token, bootID: attempt.bootID,
             createdAt: backend.clock(), command: request.command)
-        try await backend.store.commit(Transaction(origin: .user, [.createExec(exec)]))
+        try await backend.store.commit(
+            Transaction(
+                origin: .user,
+                [.createExec(exec), .addEvent(exec.event("exec_create", of: record, at: exec.createdAt))]))
         return .json(["Id": .string(exec.id)], status: .created)
     }
 
@@ -74,14 +77,22 @@ extension DockerAPI {
         }
         guard exec.startedAt == nil, backend.execs.claim(exec.id, isRead: !request.isDetached) else { throw isRunning }
         do throws(StoreError) {
+            let now = backend.clock()
             try await backend.store.commit(
-                Transaction(origin: .user, [.startExec(id: exec.id, at: backend.clock())]))
+                Transaction(
+                    origin: .user,
+                    [.startExec(id: exec.id, at: now), .addEvent(exec.event("exec_start", of: record, at: now))]))
         } catch {
             backend.execs.drop(exec.id)
             if case .conflict = error.code { throw isRunning }
             throw error
         }
-        backend.execs.start(exec, exec.request(for: record, size: request.size))
+        guard let fault = exec.fault else {
+            return backend.execs.start(exec, exec.request(for: record, size: request.size))
+        }
+        backend.execs.drop(exec.id)
+        let result = ExecResult(exitCode: fault.exitCode, finishedAt: backend.clock(), message: fault.message)
+        try await backend.store.commit(Transaction(origin: .user, [.finishExec(id: exec.id, result)]))
     }
 
     /// Answers when the command has a process, or with the reason why it has none.
@@ -94,9 +105,8 @@ extension DockerAPI {
             guard let result = try await backend.store.exec(exec.id)?.result, let message = result.message else {
                 return Response(status: .ok)
             }
-            throw result.exitCode == 126 || result.exitCode == 127
-                ? DockerError.badParameter(ExecSession.startFailure(message))
-                : DockerError(.serviceUnavailable, message)
+            let failure = ExecSession.startFailure(result.exitCode, message)
+            throw failure.map(DockerError.badParameter) ?? DockerError(.serviceUnavailable, message)
         }
     }
 
@@ -113,9 +123,13 @@ struct ExecSession: Sendable {
     let exchange: Exchange
     let framing: StreamFraming
 
-    /// Clients look for "executable file not found" and "permission denied" in it, which the agent's words hold.
-    static func startFailure(_ message: String) -> String {
-        "exec failed: unable to start container process: \(message)"
+    /// The words of moby v28 with runc 1.2 (recorded 2026-11-21), since clients look for some of them; `nil` for what is no failure to start.
+    static func startFailure(_ exitCode: Int, _ message: String) -> String? {
+        switch exitCode {
+        case 126, 127: "OCI runtime exec failed: exec failed: unable to start container process: \(message)"
+        case 128: "OCI runtime exec failed: exec failed: \(message)"
+        default: nil
+        }
     }
 
     /// The client is gone before anything was read.
@@ -140,11 +154,9 @@ struct ExecSession: Sendable {
             try await backend.execs.ended(exec.id)
         }
         guard let result = try await backend.store.exec(exec.id)?.result, let message = result.message else { return }
-        let isStartFailure = result.exitCode == 126 || result.exitCode == 127
+        let failure = ExecSession.startFailure(result.exitCode, message)
         try await connection.write(
-            framing.encode(
-                isStartFailure ? .standardOutput : .standardError,
-                ByteBuffer(string: (isStartFailure ? ExecSession.startFailure(message) : message) + "\r\n")))
+            framing.encode(failure == nil ? .standardError : .standardOutput, (failure ?? message) + "\r\n"))
     }
 
     /// True when the client's detach keys ended it, false at the end of the output.
@@ -201,6 +213,14 @@ struct ExecSession: Sendable {
             do throws(SessionError) { try await channel.endInput() } catch {}
         }
         return false
+    }
+}
+
+extension ExecRecord {
+    /// `action` with the command behind it (moby v28, `daemon/exec.go`).
+    fileprivate func event(_ action: String, of record: FunctionApp, at instant: Instant) -> EngineEvent {
+        EngineEvent(
+            at: instant, "\(action): \(command.arguments.joined(separator: " "))", of: record, ["execID": id])
     }
 }
 

@@ -18,7 +18,9 @@ extension DockerAPI {
         let arguments = exchange.query["ps_args"].flatMap { $0.isEmpty ? nil : $0 } ?? "-ef"
         let task = ContainerTask(
             backend: backend, task: .processes(arguments: arguments), what: "top", reference: reference)
-        let text = try await text(of: task, try await find(reference), exchange, whileRunning: true)
+        let record = try await find(reference)
+        let text = try await text(of: task, record, exchange, whileRunning: true)
+        try await backend.tell("top", of: record)
         return .json(ProcessTable.json(text))
     }
 

@@ -25,7 +25,8 @@ extension DockerAPI {
             updated.metadata.annotations[DockerConfiguration.annotation] =
                 DockerConfiguration(record).updating(hostConfig: changed).text
             let revision = record.metadata.resourceVersion
-            return (updated == record ? [] : [.replace(updated, ifRevision: revision)], ())
+            let event = EngineEvent(at: backend.clock(), "update", of: record)
+            return ((updated == record ? [] : [.replace(updated, ifRevision: revision)]) + [.addEvent(event)], ())
         }
         return .json(["Warnings": warnings.isEmpty ? nil : .strings(warnings)])
     }
@@ -47,6 +48,8 @@ extension DockerAPI {
                     throw DockerError(.serviceUnavailable, "cannot resize container: \(reference): \(error)")
                 }
             }
+            try await backend.tell(
+                "resize", of: record, ["height": String(size.rows), "width": String(size.columns)])
             return Response(status: .ok)
         }
     }

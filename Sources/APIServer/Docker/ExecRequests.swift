@@ -19,9 +19,6 @@ struct ExecCreateRequest: Hashable, Sendable {
         }
         let environment = try body.strings("Env").filter { $0.utf8.contains(UInt8(ascii: "=")) }
         let directory = try body.string("WorkingDir").flatMap { $0.isEmpty ? nil : $0 }
-        if let directory, !directory.hasPrefix("/") {
-            throw .badParameter("the working directory '\(directory)' is invalid, it needs to be an absolute path")
-        }
         guard (words + environment + [directory ?? ""]).allSatisfy({ !$0.utf8.contains(0) }),
             environment.allSatisfy({ !$0.hasPrefix("=") })
         else { throw .badParameter("a value of the command holds a NUL character, or a variable has no name") }
@@ -108,6 +105,12 @@ extension ExecRecord {
         ]
     }
 
+    /// Why the command cannot even be asked for; moby finds that out at the start.
+    var fault: ExecFault? {
+        guard let directory = command.workingDirectory, !directory.hasPrefix("/") else { return nil }
+        return .relativeDirectory
+    }
+
     /// What the agent is asked to execute: the record's environment with the command's over it.
     func request(for record: FunctionApp, size: TerminalSize?) -> ExecRequest {
         let command = command
@@ -120,4 +123,12 @@ extension ExecRecord {
             user: command.user ?? record.spec.user, opensStdin: command.attachesStdin,
             terminal: command.hasTerminal ? terminal : nil)
     }
+}
+
+/// What a container runtime refuses before it executes anything, with its exit code (moby v28 with runc 1.2, recorded 2026-11-21).
+enum ExecFault: Hashable, Sendable {
+    case relativeDirectory
+
+    var exitCode: Int { 128 }
+    var message: String { "Cwd must be an absolute path" }
 }

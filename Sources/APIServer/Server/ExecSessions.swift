@@ -180,8 +180,14 @@ final class ExecSessions: Sendable {
                 entry.isRead = false
             }
             do {
+                guard let record = try await backend.store.load(work.exec.uid)?.record else { return }
+                // Nobody can be asked, and what it was beside is over.
+                if record.runningAttempt?.token != work.exec.token {
+                    let why = "the container's run has ended, and its agent did not tell how the command did"
+                    let result = ExecResult(exitCode: 137, finishedAt: backend.clock(), message: why)
+                    return await keep(result, of: work, backend)
+                }
                 try await Task.sleep(for: pause)
-                guard try await backend.store.exec(id) != nil else { return }
             } catch is CancellationError {
                 return
             } catch {
@@ -243,8 +249,16 @@ final class ExecSessions: Sendable {
     }
 
     private func keep(_ result: ExecResult, of work: Work, _ backend: Backend) async {
+        let id = work.exec.id
         do throws(StoreError) {
-            try await backend.store.commit(Transaction(origin: .user, [.finishExec(id: work.exec.id, result)]))
+            var operations: [Transaction.Operation] = [.finishExec(id: id, result)]
+            if try await backend.store.exec(id)?.result == nil,
+                let record = try await backend.store.load(work.exec.uid)?.record
+            {
+                let more = ["execID": id, "exitCode": String(result.exitCode)]
+                operations.append(.addEvent(EngineEvent(at: result.finishedAt, "exec_die", of: record, more)))
+            }
+            try await backend.store.commit(Transaction(origin: .user, operations))
         } catch {
             // The agent keeps it for a while, and it is asked again when somebody inspects the command.
             backend.logger.warning(

@@ -184,7 +184,8 @@ final class RequestHandler: ChannelInboundHandler, RemovableChannelHandler {
         headers: HTTPHeaders = [:], body: ByteBuffer = ByteBuffer(), closing: Bool = false,
         onSent: (() -> Void)? = nil
     ) {
-        let closes = closing || !head.isKeepAlive
+        // Behind a request that asks for another protocol the parser reads no more, whether it gets it or not.
+        let closes = closing || !head.isKeepAlive || head.headers.contains(name: "upgrade")
         var headers = headers
         headers.add(name: "content-length", value: String(body.readableBytes))
         if closes { headers.add(name: "connection", value: "close") }

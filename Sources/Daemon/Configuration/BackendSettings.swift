@@ -38,6 +38,7 @@ package struct BackendSettings: Sendable {
         // Who sets no callback's URL expects a function backend, without exec and attach.
         if loaded["sessions.callback_url"] == nil { loaded.fill("sessions.mode", "off") }
         let sessions = loaded.sessions(&faults)
+        BackendSettings.checkPorts(loaded, access, &faults)
         if loaded["azf.storage_account"] == nil, loaded["azf.storage_connection_string"] == nil {
             faults.append(
                 "SKLS_STORAGE_ACCOUNT is not set: the storage account that Azure Functions keeps its own state in")
@@ -61,6 +62,17 @@ package struct BackendSettings: Sendable {
     }
 
     // MARK: parts
+
+    /// The example of Sockerless has agents call the API's own port; here they call a listener that answers nothing else.
+    private static func checkPorts(_ loaded: LoadedSettings, _ access: AccessSettings?, _ faults: inout [String]) {
+        guard loaded["sessions.callback_addr"] == nil, let url = loaded["sessions.callback_url"],
+            case .tcp(_, let port)? = ListenAddress(url),
+            access?.addresses.contains(where: { $0.hasSuffix(":\(port)") }) ?? false
+        else { return }
+        faults.append(
+            "SOCKERLESS_CALLBACK_URL: agents call a listener of their own, and port \(port) is the API's: take another port "
+                + "for them, or say with SKLS_CALLBACK_ADDR where to listen")
+    }
 
     /// The path of the socket; `nil` with a fault.
     private static func address(

@@ -10,14 +10,18 @@ struct CommandResult: Sendable {
 }
 
 /// Runs a client program; `input` is its whole standard input. Ends the program when the test is cancelled.
+///
+/// The input is a file: a program that ends before it has read its input would break a pipe, and swift-subprocess 1.0 ends the process of the tests then.
 func run(
     _ executable: String, _ arguments: [String], environment: [String: String] = [:], input: String = ""
 ) async throws -> CommandResult {
+    let file = try inputFile(input)
     let result = try await Subprocess.run(
         .path(.init(executable)), arguments: Arguments(arguments),
         environment: .inherit.updating(
             Dictionary(uniqueKeysWithValues: environment.map { (Environment.Key(stringLiteral: $0.key), $0.value) })),
-        input: .string(input), output: .string(limit: 16 << 20), error: .string(limit: 1 << 20))
+        input: .fileDescriptor(file, closeAfterSpawningProcess: true), output: .string(limit: 16 << 20),
+        error: .string(limit: 1 << 20))
     let code: Int32 =
         switch result.terminationStatus {
         case .exited(let code): Int32(code)
@@ -25,6 +29,17 @@ func run(
         }
     return CommandResult(
         exitCode: code, output: result.standardOutput, errors: result.standardError)
+}
+
+/// Has no name any more, and is read from its beginning.
+private func inputFile(_ text: String) throws -> FileDescriptor {
+    let path = NSTemporaryDirectory() + "/skls-input-" + UUID().uuidString
+    let file = try FileDescriptor.open(
+        path, .readWrite, options: [.create, .exclusiveCreate, .closeOnExec], permissions: .ownerReadWrite)
+    unlink(path)
+    try file.writeAll(text.utf8)
+    try file.seek(offset: 0, from: FileDescriptor.SeekOrigin.start)
+    return file
 }
 
 /// The real docker CLI, if there is one. Only a client: it talks to the server under test alone.

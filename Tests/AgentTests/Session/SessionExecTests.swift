@@ -121,8 +121,8 @@ import Testing
     @Test("a detached command goes on, and its result is there later") func detached() async throws {
         try await AgentContainer.run { agent in
             let probe = try await agent.session()
-            let channel = probe.open(exec("head -c 3000000 /dev/zero; read -r line < /tmp/go; exit 9"))
             _ = try await probe.run(exec("mkfifo /tmp/go"), name: .numbered(1))
+            let channel = probe.open(exec("head -c 3000000 /dev/zero; read -r line < /tmp/go; exit 9"))
             try await probe.wait(channel) { $0.facts }
             probe.release(channel)
             _ = try await probe.run(exec("echo > /tmp/go"), name: .numbered(2))
@@ -181,8 +181,8 @@ import Testing
     @Test("input stops when the command does not read, and is all there when it does") func slowReader() async throws {
         try await AgentContainer.run { agent in
             let probe = try await agent.session()
-            let channel = probe.open(exec("echo up; read -r line < /tmp/go; wc -c", input: true))
             _ = try await probe.run(exec("mkfifo /tmp/go"), name: .numbered(1))
+            let channel = probe.open(exec("echo up; read -r line < /tmp/go; wc -c", input: true))
             try await probe.wait(channel) { $0.facts }
             let piece = [UInt8](repeating: 1, count: 1 << 20)
             try await probe.write(channel, piece)
@@ -329,6 +329,8 @@ import Testing
             let (status, _) = try await agent.raw(
                 "GET", SessionLimit.path, headers: [("connection", "upgrade"), ("upgrade", "websocket")])
             #expect(status == 401)
+            // That connection is of no more use, and nobody may be left waiting on it.
+            for _ in 0..<4 { #expect(try await agent.raw("GET", "/").0 == 200) }
             let wrong = SessionProbe(socketPath: agent.socketPath, secret: .random(), boot: agent.boot)
             #expect(try await wrong.connect().hasPrefix("HTTP/1.1 401 "))
             let otherBoot = SessionProbe(socketPath: agent.socketPath, secret: agent.endpoint.secret, boot: .random())

@@ -1,5 +1,6 @@
 import AsyncHTTPClient
 import Foundation
+import Glibc
 import NIOCore
 import NIOHTTP1
 import Testing
@@ -14,8 +15,10 @@ struct BackendInstallation: Sendable {
     static let workspaceName = "skls-logs"
 
     /// `changes` are laid upon the example's exports; an empty value unsets one. The program is not started yet.
-    static func prepare(_ changes: [String: String] = [:]) async throws -> BackendInstallation {
-        let installation = try await Installation()
+    static func prepare(
+        _ changes: [String: String] = [:], simulator options: [String] = []
+    ) async throws -> BackendInstallation {
+        let installation = try await Installation(simulator: options)
         let azure = installation.azure
         func value(_ name: String) throws -> String { try #require(azure[name]) }
         let account = try await installation.arm(
@@ -44,9 +47,10 @@ struct BackendInstallation: Sendable {
 
     /// Prepares, starts, and stops in the end.
     static func with(
-        _ changes: [String: String] = [:], _ body: (BackendInstallation) async throws -> Void
+        _ changes: [String: String] = [:], simulator options: [String] = [],
+        _ body: (BackendInstallation) async throws -> Void
     ) async throws {
-        let here = try await prepare(changes)
+        let here = try await prepare(changes, simulator: options)
         do {
             try await here.start()
             try await body(here)
@@ -94,6 +98,23 @@ struct BackendInstallation: Sendable {
         let text = String(buffer: try await response.body.collect(upTo: 4 << 20))
         return Answer(
             status: Int(response.status.code), type: response.headers.first(name: "content-type"), body: text)
+    }
+
+    /// A port of this machine that nobody used a moment ago.
+    static func freePort() -> Int {
+        let descriptor = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        defer { close(descriptor) }
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let isBound = withUnsafeMutablePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                bind(descriptor, $0, length) == 0 && getsockname(descriptor, $0, &length) == 0
+            }
+        }
+        #expect(isBound)
+        return Int(UInt16(bigEndian: address.sin_port))
     }
 
     /// Makes a container of alpine; its id.

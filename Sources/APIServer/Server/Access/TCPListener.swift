@@ -47,7 +47,7 @@ package struct TCPListener: Hashable, Sendable {
 
     /// Only this machine can connect.
     package var isLoopback: Bool {
-        host == "localhost" || host == "::1" || host.hasPrefix("127.")
+        host == "localhost" || host == "::1" || host.hasPrefix("127.") && TCPListener.isAddress(host)
     }
 
     /// Every client proves who it is.
