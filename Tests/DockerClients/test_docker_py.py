@@ -20,12 +20,18 @@ def test_docker_py():
     lines = DIFFERENCES.read_text().splitlines()
     differences = {line for line in lines if line and not line.startswith("#")}
     daemon = Daemon("alpine", "alpine:3.10", "busybox")
+    environment = daemon.environment()
+    # The tests of contexts write into the user's own configuration.
+    del environment["DOCKER_CONFIG"]
+    configuration = Path(environment["HOME"]) / ".docker"
+    configuration.mkdir()
+    (configuration / "config.json").write_text("{}")
     try:
         done = subprocess.run(
             [sys.executable, "-m", "pytest", "-q", "-rA", "-p", "no:cacheprovider", "--timeout", "120",
              # It dials an address of a real network.
              "-k", "not ConnectionTimeoutTest", *(f"tests/integration/{name}_test.py" for name in FILES)],
-            cwd=CLIENTS / "docker-py", env=daemon.environment(), capture_output=True, text=True)
+            cwd=CLIENTS / "docker-py", env=environment, capture_output=True, text=True)
     finally:
         daemon.close()
     found = {"PASSED": set(), "FAILED": set(), "ERROR": set()}

@@ -21,6 +21,8 @@ final class ChangeScan {
     private static let pieceBytes = 64 << 10
     private static let stepEntries = 4096
     private static let depthLimit = 512
+    /// Of the agent's own files, in the root.
+    private static let ownFolder = Array(".skls".utf8)
 
     /// - Parameter sinceNanoseconds: by the container's wall clock.
     init(sinceNanoseconds: Int64) throws(FileFailure) {
@@ -56,6 +58,7 @@ final class ChangeScan {
     }
 
     private func visit(_ name: [UInt8], in level: Level, _ lines: inout [UInt8]) {
+        if level.path.isEmpty, name == Self.ownFolder { return }
         guard let status = Files.status(level.descriptor, name), status.st_dev == device else { return }
         let path = level.path + [UInt8(ascii: "/")] + name
         if Self.nanoseconds(status.st_ctim) > since {
