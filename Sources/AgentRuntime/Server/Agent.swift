@@ -168,14 +168,7 @@ final class Agent {
             waiting.send(.badRequest("h and w are numbers up to 65535"))
             return
         }
-        guard let run = runs[token] else {
-            waiting.send(.unknown)
-            return
-        }
-        guard run.takesSignals else {
-            waiting.send(AgentReply(status: 410))
-            return
-        }
+        guard let run = reachableRun(token, waiting) else { return }
         guard let terminal = run.terminal else {
             waiting.send(.badRequest("the run has no terminal"))
             return
@@ -193,20 +186,26 @@ final class Agent {
             waiting.send(.badRequest("grace is a number of seconds"))
             return
         }
-        guard let run = runs[token] else {
-            waiting.send(.unknown)
-            return
-        }
-        guard run.takesSignals else {
-            waiting.send(AgentReply(status: 410))
-            return
-        }
+        guard let run = reachableRun(token, waiting) else { return }
         if isStop {
             run.stop(signal, graceNanoseconds: grace * 1_000_000_000)
         } else {
             run.signal(signal)
         }
         waiting.send(AgentReply(status: 200))
+    }
+
+    /// A run whose command can be reached; else the request is answered.
+    private func reachableRun(_ token: RunToken, _ waiting: Waiting) -> Run? {
+        guard let run = runs[token] else {
+            waiting.send(.unknown)
+            return nil
+        }
+        guard run.takesSignals else {
+            waiting.send(AgentReply(status: 410))
+            return nil
+        }
+        return run
     }
 
     /// A query field; its default if it is missing, nil if it is no number.

@@ -202,6 +202,10 @@ package struct RepairDesk: Sendable {
     private func claiming<Answer>(
         _ siteName: String, _ body: () async throws(RepairError) -> Answer
     ) async throws(RepairError) -> Answer {
+        // Azure allows nothing else in names, and a path could lead elsewhere.
+        guard siteName.wholeMatch(of: /[A-Za-z0-9-]{2,60}/) != nil else {
+            throw RepairError(.notFound, "there is no site \(siteName)")
+        }
         guard sweeper.claim(siteName) else {
             throw RepairError(.moved, "\(siteName) is being worked on; try again")
         }

@@ -200,8 +200,10 @@ struct RecoveryTests {
         ] {
             let refused = await #expect(throws: RepairError.self) { try await work(sites[0]) }
             #expect(refused?.code == .refused && refused?.description.contains("belongs to the record") == true)
-            let missing = await #expect(throws: RepairError.self) { try await work("skls-none") }
-            #expect(missing?.code == .notFound)
+            for name in ["skls-none", "", "a/b", "..", "a b"] {
+                let missing = await #expect(throws: RepairError.self) { try await work(name) }
+                #expect(missing?.code == .notFound)
+            }
         }
         try await desk.delete(sites[1])
         #expect(world.sites.map(\.name).sorted() == [sites[0], sites[2]].sorted())
