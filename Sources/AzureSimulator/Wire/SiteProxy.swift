@@ -27,9 +27,27 @@ struct SiteProxy: Sendable {
     @concurrent func respond(
         to request: Request, host: String, entry: RequestEntry, writer: consuming ResponseWriter, channel: any Channel
     ) async throws {
+        guard Self.hasBody(request) else {
+            return try await respond(
+                to: request, nil, host: host, entry: entry, writer: writer, channel: channel)
+        }
+        let upload = Upload(of: request.body)
+        do {
+            try await respond(to: request, upload, host: host, entry: entry, writer: writer, channel: channel)
+        } catch {
+            await upload.stop()
+            throw error
+        }
+        await upload.stop()
+    }
+
+    @concurrent private func respond(
+        to request: Request, _ upload: Upload?, host: String, entry: RequestEntry, writer: consuming ResponseWriter,
+        channel: any Channel
+    ) async throws {
         let end = NIODeadline.now() + TimeAmount(responseLimit)
         let result: Result
-        do { result = try await self.result(for: request, host: host, channel: channel, end: end) } catch {
+        do { result = try await self.result(for: request, upload, host: host, channel: channel, end: end) } catch {
             entry.answered(status: 499)  // "client closed request", as proxies log it
             throw error
         }
@@ -70,7 +88,7 @@ struct SiteProxy: Sendable {
 
     /// Waits for the container where it has to start, then for the head of its response.
     private func result(
-        for request: Request, host: String, channel: any Channel, end: NIODeadline
+        for request: Request, _ upload: Upload?, host: String, channel: any Channel, end: NIODeadline
     ) async throws -> Result {
         try await withThrowingTaskGroup(of: Result.self) { group in
             let (gone, signal) = AsyncStream<Never>.makeStream()
@@ -89,7 +107,7 @@ struct SiteProxy: Sendable {
                 case .stream: return .page(FrontEndPage.badGateway)  // only Kudu is answered with one
                 case .reset: return .page(FrontEndPage.badGateway)  // no fault resets a site's own connection
                 case .forward(let instance):
-                    return try await forward(request, to: instance, on: channel.eventLoop, end: end)
+                    return try await forward(request, upload, to: instance, on: channel.eventLoop, end: end)
                 }
             }
             guard let result = try await group.next() else { throw ResponseRelay.ClientGone() }
@@ -98,16 +116,16 @@ struct SiteProxy: Sendable {
     }
 
     private func forward(
-        _ request: Request, to instance: InstanceID, on loop: any EventLoop, end: NIODeadline
+        _ request: Request, _ upload: Upload?, to instance: InstanceID, on loop: any EventLoop, end: NIODeadline
     ) async throws -> Result {
         guard let connection = runtime.connection(to: instance) else { return .page(FrontEndPage.badGateway) }
         if Self.isWebSocket(request) { return await upgrade(request, connection, on: loop, end: end) }
         var outgoing = connection.request(request.head.path ?? "/")
         outgoing.method = HTTPMethod(rawValue: request.method.rawValue)
         outgoing.headers = Self.headers(of: request)
-        if Self.hasBody(request) {
+        if let upload {
             let length = request.headers[.contentLength].flatMap { Int64($0) }
-            outgoing.body = .stream(request.body, length: length.map { .known($0) } ?? .unknown)
+            outgoing.body = .stream(upload.body, length: length.map { .known($0) } ?? .unknown)
         }
         do {
             return .response(try await connection.client.execute(outgoing, deadline: end))
