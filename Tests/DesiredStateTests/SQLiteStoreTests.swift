@@ -36,6 +36,25 @@ struct SQLiteStoreTests {
         try FileManager.default.removeItem(atPath: folder)
     }
 
+    @Test func `a store whose lives did not say how far they came takes them for as new as it is`() async throws {
+        let folder = NSTemporaryDirectory() + "/skls-store-" + UUID().uuidString
+        let path = try StateDirectory(path: folder).databasePath
+        let queue = try DatabaseQueue(path: path)
+        try Migrations.migrator().migrate(queue, upTo: "3")
+        try await queue.write { database in
+            try database.execute(sql: "INSERT INTO writers (writer, epoch) VALUES ('old', 1)")
+        }
+        try queue.close()
+        var generator = SystemRandomNumberGenerator()
+        let store = try SQLiteStore(path: path, generator: &generator)
+        try await store.commit(Transaction(origin: .user, [.create(try FunctionApp.sample("first"))]))
+        #expect(try await store.writers() == ["old": Revision(1)])
+        #expect(try await store.beginEpoch(writer: "new") == Epoch(2))
+        try await store.commit(Transaction(origin: .user, [.create(try FunctionApp.sample("second"))]))
+        #expect(try await store.writers() == ["old": Revision(1), "new": Revision(2)])
+        try FileManager.default.removeItem(atPath: folder)
+    }
+
     @Test func `a state directory is held by one process at a time`() throws {
         let folder = NSTemporaryDirectory() + "/skls-store-" + UUID().uuidString
         let directory = try StateDirectory(path: folder)

@@ -65,6 +65,7 @@ private struct EventStream: Sendable {
                         // The time is over.
                     }
                 }
+                // The client's own `until`: the answer ends then, whatever happens.
                 group.addTask { try await Task.sleep(for: time) }
                 try await group.next()
                 group.cancelAll()

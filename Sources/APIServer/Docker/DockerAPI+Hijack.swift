@@ -23,6 +23,7 @@ extension DockerAPI {
             headers: isUpgrade
                 ? [.contentType: type, .connection: "Upgrade", .upgrade: "tcp"] : [.contentType: type],
             body: .init { writer in
+                // Nothing tells when that client has read the head; what follows too early would be lost to it.
                 if Self.losesEarlyBytes(exchange) { try await Task.sleep(for: Self.earlyBytesPause) }
                 try await body(connection)
                 try await writer.finish(nil)

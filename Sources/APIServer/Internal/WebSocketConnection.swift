@@ -80,7 +80,7 @@ struct WebSocketConnection: Sendable {
             case .spoken(let code)?:
                 await farewell(WebSocketFrame.encodeClose(code))
                 group.addTask {
-                    // Cancelled when the client has said its farewell first.
+                    // A client that does not say its farewell is waited for no longer. Cancelled when it has: that is all the error.
                     try? await Task.sleep(for: WebSocketConnection.farewell)
                     return .left
                 }

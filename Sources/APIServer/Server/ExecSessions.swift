@@ -187,6 +187,7 @@ final class ExecSessions: Sendable {
                     let result = ExecResult(exitCode: 137, finishedAt: backend.clock(), message: why)
                     return await keep(result, of: work, backend)
                 }
+                // Back-off: nothing tells when an agent that could not be reached can be.
                 try await Task.sleep(for: pause)
             } catch is CancellationError {
                 return

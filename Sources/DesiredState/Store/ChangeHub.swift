@@ -33,29 +33,26 @@ package final class ChangeHub: Sendable {
     }
 
     /// An element after each commit that touched any record.
-    package func subscribeToAll() -> AsyncStream<Void> {
-        let (stream, continuation) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
-        let id = state.withLockedValue { state in
-            state.nextID += 1
-            state.watchers[state.nextID] = continuation
-            return state.nextID
-        }
-        continuation.onTermination = { [weak self] _ in
-            self?.state.withLockedValue { $0.watchers[id] = nil }
-        }
-        return stream
-    }
+    package func subscribeToAll() -> AsyncStream<Void> { subscribe(\.watchers, .bufferingNewest(1)) }
 
     /// An element after each commit that left events.
-    package func subscribeToEvents() -> AsyncStream<Void> {
-        let (stream, continuation) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+    package func subscribeToEvents() -> AsyncStream<Void> { subscribe(\.listeners, .bufferingNewest(1)) }
+
+    /// The records that users' commits touched. Unbounded, since its one reader only marks keys as dirty.
+    package func subscribeToUserChanges() -> AsyncStream<[UID]> { subscribe(\.controllers, .unbounded) }
+
+    private func subscribe<Element>(
+        _ place: any WritableKeyPath<State, [Int: AsyncStream<Element>.Continuation]> & Sendable,
+        _ policy: AsyncStream<Element>.Continuation.BufferingPolicy
+    ) -> AsyncStream<Element> {
+        let (stream, continuation) = AsyncStream.makeStream(of: Element.self, bufferingPolicy: policy)
         let id = state.withLockedValue { state in
             state.nextID += 1
-            state.listeners[state.nextID] = continuation
+            state[keyPath: place][state.nextID] = continuation
             return state.nextID
         }
         continuation.onTermination = { [weak self] _ in
-            self?.state.withLockedValue { $0.listeners[id] = nil }
+            self?.state.withLockedValue { $0[keyPath: place][id] = nil }
         }
         return stream
     }
@@ -64,20 +61,6 @@ package final class ChangeHub: Sendable {
         state.withLockedValue { state in
             for continuation in state.listeners.values { continuation.yield() }
         }
-    }
-
-    /// The records that users' commits touched. Unbounded, since its one reader only marks keys as dirty.
-    package func subscribeToUserChanges() -> AsyncStream<[UID]> {
-        let (stream, continuation) = AsyncStream.makeStream(of: [UID].self)
-        let id = state.withLockedValue { state in
-            state.nextID += 1
-            state.controllers[state.nextID] = continuation
-            return state.nextID
-        }
-        continuation.onTermination = { [weak self] _ in
-            self?.state.withLockedValue { $0.controllers[id] = nil }
-        }
-        return stream
     }
 
     package func publish(_ uids: [UID], origin: Transaction.Origin) {

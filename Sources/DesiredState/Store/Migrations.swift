@@ -76,9 +76,7 @@ enum Migrations {
                     CREATE TABLE writers (
                         writer TEXT NOT NULL PRIMARY KEY,
                         -- NULL: not a life on this store, but accepted.
-                        epoch INTEGER UNIQUE,
-                        -- The store's when the next life began; before that the largest number there is.
-                        lastRevision INTEGER NOT NULL
+                        epoch INTEGER UNIQUE
                     );
                     ALTER TABLE store ADD COLUMN freeze BLOB;
                     CREATE TABLE sightings (
@@ -107,6 +105,8 @@ enum Migrations {
                         at INTEGER NOT NULL,
                         document BLOB NOT NULL
                     );
+                    -- The store's revision when the next life began; before that the largest number there is.
+                    ALTER TABLE writers ADD COLUMN lastRevision INTEGER NOT NULL DEFAULT 9223372036854775807;
                     -- The canonical reference that a name was given to; NULL: it is its own.
                     ALTER TABLE images ADD COLUMN source TEXT;
                     """)
