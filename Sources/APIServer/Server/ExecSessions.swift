@@ -179,7 +179,7 @@ final class ExecSessions: Sendable {
                 entry.channel = nil
                 entry.isRead = false
             }
-            do {
+            do throws(StoreError) {
                 guard let record = try await backend.store.load(work.exec.uid)?.record else { return }
                 // Nobody can be asked, and what it was beside is over.
                 if record.runningAttempt?.token != work.exec.token {
@@ -187,13 +187,11 @@ final class ExecSessions: Sendable {
                     let result = ExecResult(exitCode: 137, finishedAt: backend.clock(), message: why)
                     return await keep(result, of: work, backend)
                 }
-                // Back-off: nothing tells when an agent that could not be reached can be.
-                try await Task.sleep(for: pause)
-            } catch is CancellationError {
-                return
             } catch {
                 // The store cannot be read now: the next round asks again.
             }
+            // Back-off: nothing tells when an agent that could not be reached can be. Cancelled with the service.
+            do { try await Task.sleep(for: pause) } catch { return }
             pause = min(pause * 2, ExecSessions.longestPause)
         }
     }
