@@ -30,7 +30,7 @@ struct LogReply: Sendable {
             status: .ok, headers: [.contentType: contentType],
             body: .init { writer in
                 do {
-                    try await exchange.untilHangUp { try await write { try await exchange.write($0) } }
+                    try await exchange.untilHangUp { try await write(to: LogPieces(exchange)) }
                 } catch let error as AgentError {
                     // The head is out: Docker's way to say that the rest is missing.
                     try await exchange.write(framing.encode(.systemError, "Error grabbing logs: \(error)"))
@@ -39,8 +39,16 @@ struct LogReply: Sendable {
             })
     }
 
-    /// Hands over one frame after the other. Two passes when only the last lines are wanted: the first one counts, so that nothing needs to be kept.
-    func write(to frames: @escaping @Sendable (ByteBuffer) async throws -> Void) async throws {
+    private func write(to pieces: LogPieces) async throws {
+        try await write(to: { try await pieces.add($0) }, endOfChunk: { try await pieces.flush() })
+        try await pieces.flush()
+    }
+
+    /// Hands over one frame after the other, and tells when there are no more in a chunk of the log. Two passes when only the last lines are wanted: the first one counts, so that nothing needs to be kept.
+    func write(
+        to frames: @escaping @Sendable (ByteBuffer) async throws -> Void,
+        endOfChunk: @escaping @Sendable () async throws -> Void = {}
+    ) async throws {
         var skip = 0
         if let tail = query.tail {
             let counter = LineFilter(query, skip: 0)
@@ -51,11 +59,42 @@ struct LogReply: Sendable {
         let filter = LineFilter(query, skip: skip)
         let sink: Backend.OutputSink = { chunk in
             for line in filter.lines(chunk) { try await frames(query.encode(line, framing)) }
+            try await endOfChunk()
         }
         let openRun = query.follows && record.hasOpenRun ? record.attachableRun : nil
         for key in keys where key.run != openRun { try await backend.readOutput(key, to: sink) }
         if let openRun { try await backend.followOutput(record.uid, run: openRun, to: sink) }
         for line in filter.finish() { try await frames(query.encode(line, framing)) }
+    }
+}
+
+/// The frames of a log, put together: a frame is a line, and a write for each would take most of the time. Used by one task at a time, and locked because
+/// that task may change.
+private final class LogPieces: Sendable {
+    private let exchange: Exchange
+    private let piece = NIOLockedValueBox(ByteBuffer())
+
+    /// What a socket takes at once.
+    private static let pieceBytes = 64 << 10
+
+    init(_ exchange: Exchange) {
+        self.exchange = exchange
+    }
+
+    func add(_ frame: ByteBuffer) async throws {
+        let count = piece.withLockedValue { piece in
+            piece.writeImmutableBuffer(frame)
+            return piece.readableBytes
+        }
+        if count >= LogPieces.pieceBytes { try await flush() }
+    }
+
+    func flush() async throws {
+        let full = piece.withLockedValue { piece in
+            defer { piece = ByteBuffer() }
+            return piece
+        }
+        if full.readableBytes > 0 { try await exchange.write(full) }
     }
 }
 
