@@ -1,7 +1,8 @@
 import Foundation
 import GRDB
 
-/// The store in one SQLite file: WAL, and `synchronous=FULL` where it is written, so that a commit that returned survives a power cut.
+/// The store in one SQLite file: WAL, and `synchronous=FULL` where it is written, so that a commit that returned survives a power cut. What only
+/// tells history (events alone, journals) waits for no disk.
 package final class SQLiteStore: RecordStore {
     package let instance: InstanceID
     package let key: StoreKey
@@ -51,13 +52,16 @@ package final class SQLiteStore: RecordStore {
     package func commit(_ transaction: Transaction) async throws(StoreError) -> Revision {
         let committed: (revision: Revision, touched: [UID], hasEvents: Bool)
         do {
-            committed = try await pool.write { database in
+            let apply: @Sendable (Database) throws -> (revision: Revision, touched: [UID], hasEvents: Bool) = {
+                database in
                 var write = try StoreWrite(database: database)
                 try write.check(transaction.epoch)
                 for operation in transaction.operations { try write.apply(operation) }
                 try write.finish()
                 return (write.revision, write.touched.sorted(), !write.events.isEmpty)
             }
+            committed =
+                transaction.isHistory ? try await pool.writeUnsynced(apply) : try await pool.write(apply)
         } catch {
             throw StoreError(translating: error)
         }
@@ -288,7 +292,7 @@ package final class SQLiteStore: RecordStore {
     // MARK: history
 
     package func append(_ entries: [JournalEntry]) async throws(StoreError) {
-        try await write { database in
+        try await writeHistory { database in
             for entry in entries {
                 try database.cachedStatement(
                     sql: """
@@ -325,11 +329,42 @@ package final class SQLiteStore: RecordStore {
         }
     }
 
+    private func writeHistory(_ body: @escaping @Sendable (Database) throws -> Void) async throws(StoreError) {
+        do {
+            try await pool.writeUnsynced(body)
+        } catch {
+            throw StoreError(translating: error)
+        }
+    }
+
     func read<T: Sendable>(_ body: @escaping @Sendable (Database) throws -> T) async throws(StoreError) -> T {
         do {
             return try await pool.read(body)
         } catch {
             throw StoreError(translating: error)
+        }
+    }
+}
+
+extension DatabasePool {
+    /// A write that is not waited for on the disk: the next synced one makes it durable as well, since the WAL is synced up to its end. A process
+    /// that is killed loses nothing; a machine that loses its power may lose what was written last, and never a part of it.
+    fileprivate func writeUnsynced<T: Sendable>(_ body: @escaping @Sendable (Database) throws -> T) async throws -> T {
+        try await writeWithoutTransaction { database in
+            // SQLite ignores the pragma within a transaction.
+            try database.execute(sql: "PRAGMA synchronous = NORMAL")
+            let result = Result { () throws -> T in
+                var value: T?
+                try database.inTransaction(.immediate) {
+                    value = try body(database)
+                    return .commit
+                }
+                guard let value else { throw DatabaseError(resultCode: .SQLITE_INTERNAL) }
+                return value
+            }
+            // Before anything else is written, whatever became of the transaction.
+            try database.execute(sql: "PRAGMA synchronous = FULL")
+            return try result.get()
         }
     }
 }
