@@ -102,8 +102,14 @@ extension InternalAPI {
         let framing: StreamFraming = record.spec.tty ? .raw : .multiplexed
         let reply = LogReply(
             backend: backend, record: record, keys: record.outputKeys, query: query, framing: framing)
+        let preparation: LogReply.Preparation
+        do {
+            preparation = try await reply.prepare()
+        } catch let error as LogArchiveError {
+            throw DockerError(error)
+        }
         return try await WebSocketConnection.response(exchange) { connection in
-            try await reply.write { try await connection.send(.binary, $0) }
+            try await reply.write(preparation) { try await connection.send(.binary, $0) }
         }
     }
 

@@ -104,8 +104,12 @@ struct RecordsAPI: Sendable {
             keys = keys.filter { $0.run == run }
             query.follows = query.follows && record.attachableRun == run
         }
-        return LogReply(backend: backend, record: record, keys: keys, query: query, framing: .multiplexed)
-            .response(exchange, contentType: StreamFrame.multiplexedType)
+        let reply = LogReply(backend: backend, record: record, keys: keys, query: query, framing: .multiplexed)
+        do {
+            return try await reply.response(exchange, contentType: StreamFrame.multiplexedType)
+        } catch let error as LogArchiveError {
+            throw RecordsError(error)
+        }
     }
 
     // MARK: writing

@@ -57,6 +57,8 @@ extension SiteDesigner {
         package var registry: Registry?
         /// `nil` = agents call nobody.
         package var callback: Callback?
+        /// Whether agents copy what commands write to the container's console, where a diagnostic setting can send it to a log workspace.
+        package var copiesOutput = false
 
         package init(location: String, defaultPlan: String?, resourceGroupID: String) {
             self.location = location
@@ -101,6 +103,7 @@ extension SiteDesigner {
             settings["SKLS_AGENT_SITE"] = uid
             settings["SKLS_CALLBACK_CA"] = callback.authority
         }
+        if configuration.copiesOutput { settings["SKLS_AGENT_CONSOLE"] = "1" }
         let taken = Set(declared.keys.map { $0.uppercased() })
         return (settings.filter { !taken.contains($0.key.uppercased()) }.merging(declared) { $1 })
             .sorted { $0.key < $1.key }.map { SiteDesign.Setting(name: $0.key, value: $0.value) }
