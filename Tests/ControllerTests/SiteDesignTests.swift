@@ -144,6 +144,9 @@ struct SiteDesignTests {
         let name = "SKLS_AGENT_CONSOLE"
         #expect(copying.design(of: record).appSettings.first { $0.name == name }?.value == "1")
         #expect(SiteSample.designer().design(of: record).appSettings.allSatisfy { $0.name != name })
+        var unkept = record
+        unkept.metadata.annotations[FunctionApp.logAnnotation] = "none"
+        #expect(copying.design(of: unkept).appSettings.allSatisfy { $0.name != name }, "nor what is not kept")
     }
 
     @Test func `a record's hosting wins over the configured one, by name or id`() throws {

@@ -62,4 +62,27 @@ struct ArchivedLogTests {
             #expect(try await here.skls("logs", "c").output == kept.output)
         }
     }
+
+    @Test func `nothing is left of output that is not to be kept`() async throws {
+        try await with { here in
+            let run = try await here.docker(
+                "run", "--name", "q", "--log-driver", "none", "alpine", "sh", "-c", "echo secret; exit 3")
+            #expect(run.output == "secret\n" && run.status == 3, "\(run)")
+            let inspect = try await here.docker("inspect", "-f", "{{.Id}} {{.HostConfig.LogConfig.Type}}", "q")
+            let words = inspect.output.split(whereSeparator: \.isWhitespace)
+            #expect(words.last == "none")
+            let logs = try await here.docker("logs", "q")
+            #expect(logs.errors.contains("configured logging driver does not support reading"), "\(logs)")
+            // The file goes once the end is committed and looked at again.
+            let folder = "\(here.folder)/state/outputs/\(words.first ?? "")"
+            while FileManager.default.fileExists(atPath: folder + "/1.1.frames") { await Task.yield() }
+            let again = try await here.docker("start", "-a", "q")
+            #expect(again.output == "secret\n", "\(again)")
+            while FileManager.default.fileExists(atPath: folder + "/2.1.frames") { await Task.yield() }
+            let site = try #require(try await here.sites().first).name
+            let console = try await here.arm(
+                .POST, "providers/Microsoft.Web/sites/\(site)/containerlogs?api-version=2023-12-01")
+            #expect(!String(decoding: console.body, as: UTF8.self).contains("secret"))
+        }
+    }
 }

@@ -71,7 +71,8 @@ extension DockerAPI {
             }
             keys = parsed
         }
-        let withEarlierOutput = query.flag("logs")
+        // What is not kept cannot be shown; dockerd does not refuse it either.
+        let withEarlierOutput = query.flag("logs") && record.keepsLog
         let session = AttachSession(
             backend: backend, record: record, exchange: exchange,
             start: try await backend.attachStart(record, withEarlierOutput: withEarlierOutput),

@@ -10,6 +10,7 @@ extension DockerAPI {
     func logs(_ exchange: Exchange, _ reference: String, _ version: DockerVersion) async throws -> Response {
         let query = try LogQuery(exchange.query)
         let record = try await find(reference)
+        guard record.keepsLog else { throw DockerError.logNotReadable }
         let framing: StreamFraming = record.spec.tty ? .raw : .multiplexed
         let reply = LogReply(
             backend: backend, record: record, keys: record.outputKeys, query: query, framing: framing)

@@ -99,6 +99,7 @@ extension InternalAPI {
         var query = try LogQuery(RequestTarget.Query(pairs: pairs))
         query.follows = capabilities.logsFollow
         let record = try await docker.find(reference)
+        guard record.keepsLog else { throw DockerError.logNotReadable }
         let framing: StreamFraming = record.spec.tty ? .raw : .multiplexed
         let reply = LogReply(
             backend: backend, record: record, keys: record.outputKeys, query: query, framing: framing)

@@ -93,6 +93,9 @@ struct RecordsAPI: Sendable {
 
     private func log(_ exchange: Exchange, name: String) async throws -> Response {
         let record = try await find(name)
+        guard record.keepsLog else {
+            throw RecordsError(.badRequest, "the output is not kept: the record's \(FunctionApp.logAnnotation) is none")
+        }
         var query = LogQuery()
         query.follows = exchange.query.flag("follow")
         query.tail = LogQuery.tail(exchange.query["tail"])
