@@ -57,18 +57,23 @@ struct LogReply: Sendable {
         return Response(
             status: .ok, headers: [.contentType: contentType],
             body: .init { writer in
+                let pieces = LogPieces(exchange)
                 do {
-                    try await exchange.untilHangUp {
-                        try await write(preparation) { try await exchange.write($0) }
-                    }
+                    try await exchange.untilHangUp { try await write(preparation, to: pieces) }
                 } catch let error as AgentError {
                     // The head is out: Docker's way to say that the rest is missing.
-                    try await exchange.write(framing.encode(.systemError, "Error grabbing logs: \(error)"))
+                    try await pieces.add(framing.encode(.systemError, "Error grabbing logs: \(error)"))
                 } catch let error as LogArchiveError where error.code != .cancelled {
-                    try await exchange.write(framing.encode(.systemError, "Error grabbing logs: \(error)"))
+                    try await pieces.add(framing.encode(.systemError, "Error grabbing logs: \(error)"))
                 }
+                try await pieces.flush()
                 try await writer.finish(nil)
             })
+    }
+
+    private func write(_ preparation: Preparation, to pieces: LogPieces) async throws {
+        try await write(
+            preparation, to: { try await pieces.add($0) }, endOfChunk: { try await pieces.flush() })
     }
 
     /// Finds out where the output is. When only the last lines are wanted, these are counted, from the newest attempt back, so that no more needs to be
@@ -119,22 +124,57 @@ struct LogReply: Sendable {
         }
     }
 
-    /// Hands over one frame after the other.
+    /// Hands over one frame after the other, and tells when there are no more for now.
     func write(
-        _ preparation: Preparation, to frames: @escaping @Sendable (ByteBuffer) async throws -> Void
+        _ preparation: Preparation, to frames: @escaping @Sendable (ByteBuffer) async throws -> Void,
+        endOfChunk: @escaping @Sendable () async throws -> Void = {}
     ) async throws {
         let filter = LineFilter(query, skip: preparation.skip)
-        let sink: Backend.OutputSink = { chunk in
+        let lines: Backend.OutputSink = { chunk in
             for line in filter.lines(chunk) { try await frames(query.encode(line, framing)) }
         }
         for part in preparation.parts {
             if case .following(let run) = part {
-                try await backend.followOutput(record.uid, run: run, to: sink)
+                try await backend.followOutput(record.uid, run: run) { chunk in
+                    try await lines(chunk)
+                    try await endOfChunk()
+                }
             } else {
-                try await readNow(part, to: sink)
+                try await readNow(part, to: lines)
             }
             for line in filter.finish() { try await frames(query.encode(line, framing)) }
+            try await endOfChunk()
         }
+    }
+}
+
+/// The frames of a log, put together: a frame is a line, and a write for each would take most of the time. Used by one task at a time, and locked because
+/// that task may change.
+private final class LogPieces: Sendable {
+    private let exchange: Exchange
+    private let piece = NIOLockedValueBox(ByteBuffer())
+
+    /// What a socket takes at once.
+    private static let pieceBytes = 64 << 10
+
+    init(_ exchange: Exchange) {
+        self.exchange = exchange
+    }
+
+    func add(_ frame: ByteBuffer) async throws {
+        let count = piece.withLockedValue { piece in
+            piece.writeImmutableBuffer(frame)
+            return piece.readableBytes
+        }
+        if count >= LogPieces.pieceBytes { try await flush() }
+    }
+
+    func flush() async throws {
+        let full = piece.withLockedValue { piece in
+            defer { piece = ByteBuffer() }
+            return piece
+        }
+        if full.readableBytes > 0 { try await exchange.write(full) }
     }
 }
 

@@ -188,9 +188,9 @@ package struct ControllerMachine {
             remove(uid)
             return
         }
-        state.memory.notice(stored, designer: designer, at: now)
         let unkept = state.memory.takeUnkeptOutputs(of: stored.record)
         if !unkept.isEmpty { effects.append(.dropOutput(unkept)) }
+        state.memory.notice(stored, designer: designer, at: now)
         var input = state.memory.input(
             stored, now: now, isListPending: isListPending, freeze: freeze, runLogSettlesAfter: runLogSettlesAfter)
         state.memory.drift.complete(&input, siteCount: keys.count)
