@@ -29,8 +29,9 @@ struct AgentContainerTests {
                 baseURL: simulator.address.url, hostHeader: "\(name).azurewebsites.net", secret: secret)
         }
 
-        func put() async throws {
-            let reply = try await simulator.put(name, settings: ["SKLS_AGENT_SECRET": secret.revealedHex])
+        func put(settings: [String: String] = [:]) async throws {
+            let own = ["SKLS_AGENT_SECRET": secret.revealedHex]
+            let reply = try await simulator.put(name, settings: own.merging(settings) { own, _ in own })
             #expect(reply.status == 200)
         }
 
