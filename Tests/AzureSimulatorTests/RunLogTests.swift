@@ -108,7 +108,7 @@ struct RunLogTests {
     @Test func `what a command wrote is read back from the workspace byte for byte`() async throws {
         try await RunningSimulator.run(agent: .real, { $0.logs.resultRows = 100 }) { simulator in
             let site = AgentContainerTests.AgentSite("a1", in: simulator)
-            try await site.put(settings: ["SKLS_AGENT_CONSOLE": "1"])
+            try await site.put(["SKLS_AGENT_CONSOLE": "1"])
             try await Self.keepLog(of: "a1", in: simulator)
             let boot = try await site.hello()
             let token = try Self.token("d")

@@ -6,6 +6,7 @@ import HummingbirdCore
 import Logging
 import NIOCore
 import NIOFoundationCompat
+import NIOHTTP1
 
 /// Records as they are, under `/apis/skls.dev/v1/functionapps`, and the daemon's health.
 struct RecordsAPI: Sendable {
@@ -32,6 +33,10 @@ struct RecordsAPI: Sendable {
         } catch let error as NIOTooManyBytesError {
             let limit = error.maxBytes.map { " of \($0) bytes" } ?? ""
             var response = RecordsAPI.refusal(RecordsError(.tooLarge, "the body is over the limit\(limit)"))
+            response.headers[.connection] = "close"
+            return response
+        } catch let error as HTTPParserError {
+            var response = RecordsAPI.refusal(RecordsError(.badRequest, "the request cannot be read: \(error)"))
             response.headers[.connection] = "close"
             return response
         } catch is CancellationError {

@@ -1,5 +1,6 @@
 package import AgentLink
 package import DesiredState
+import Glibc
 import HTTPTypes
 import HummingbirdCore
 package import Logging
@@ -98,8 +99,12 @@ package struct APIServer: Service {
         do {
             channel = try await bootstrap(quiescing)
                 .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-                // A client whose machine is gone would hold an attach for ever.
+                .serverChannelOption(.backlog, value: 1024)
+                // A client whose machine is gone would hold an attach for ever, and with the system's own times for two hours.
                 .childChannelOption(.socketOption(.so_keepalive), value: 1)
+                .childChannelOption(.tcpOption(.init(rawValue: TCP_KEEPIDLE)), value: 30)
+                .childChannelOption(.tcpOption(.init(rawValue: TCP_KEEPINTVL)), value: 10)
+                .childChannelOption(.tcpOption(.init(rawValue: TCP_KEEPCNT)), value: 6)
                 .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
                 .bind(host: listener.host, port: listener.port) { channel in
                     connection.setup(channel: channel, logger: logger)
