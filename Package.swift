@@ -122,6 +122,7 @@ let package = Package(
             name: "APIServer",
             dependencies: [
                 "DesiredState", "AgentProtocol", "AgentLink",
+                .product(name: "AsyncAlgorithms", package: "swift-async-algorithms"),
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),

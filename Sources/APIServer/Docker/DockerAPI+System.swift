@@ -75,7 +75,10 @@ extension DockerAPI {
             "MemTotal": .number(system.memoryBytes), "ServerVersion": .string(backend.configuration.version),
             "IndexServerAddress": "https://index.docker.io/v1/",
             "RegistryConfig": ["IndexConfigs": [:], "InsecureRegistryCIDRs": [], "Mirrors": []],
-            "Plugins": ["Volume": [], "Network": ["bridge", "null"], "Authorization": nil, "Log": ["json-file"]],
+            "Plugins": [
+                "Volume": [], "Network": ["bridge", "null"], "Authorization": nil,
+                "Log": ["journald", "json-file", "local"],
+            ],
             // moby's tests skip their control-group cases on this value.
             "CgroupDriver": "none", "CgroupVersion": "2", "LoggingDriver": "json-file", "DefaultRuntime": "runc",
             "Runtimes": ["runc": ["path": "runc"]], "Swarm": ["LocalNodeState": "inactive", "NodeID": ""],

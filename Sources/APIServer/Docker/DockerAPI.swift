@@ -86,6 +86,7 @@ struct DockerAPI: Sendable {
             case .restart: try await restart(exchange, reference)
             case .wait: try await wait(exchange, reference, version)
             case .attach: try await attach(exchange, reference, version)
+            case .attachSocket: try await attachSocket(exchange, reference, version)
             case .logs: try await logs(exchange, reference, version)
             case .rename: try await rename(exchange, reference)
             case .exec: try await createExec(exchange, reference, version)

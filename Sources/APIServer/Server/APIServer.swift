@@ -26,8 +26,9 @@ package struct APIServer: Service {
     package init(
         configuration: APIServerConfiguration, store: any RecordStore, output: OutputStore, runInput: any RunInput,
         images: any ImageResolver, readiness: any ReadinessCheck, leaks: any LeakControl,
-        sessions: any ContainerSessions = NoSessions(), registryLogin: (any RegistryLogin)? = nil,
-        explainer: (any Explainer)? = nil, previewer: (any Previewer)? = nil, metrics: (any MetricsSource)? = nil,
+        sessions: any ContainerSessions = NoSessions(), archive: (any LogArchive)? = nil,
+        registryLogin: (any RegistryLogin)? = nil, explainer: (any Explainer)? = nil, previewer: (any Previewer)? = nil,
+        metrics: (any MetricsSource)? = nil,
         clock: @escaping @Sendable () -> Instant, logger: Logger, onListening: @escaping @Sendable () -> Void = {},
         onListeningTCP: @escaping @Sendable (Int) -> Void = { _ in }
     ) {
@@ -35,7 +36,8 @@ package struct APIServer: Service {
         self.onListeningTCP = onListeningTCP
         figures = RequestFigures(startedAt: clock())
         backend = Backend(
-            configuration: configuration, store: store, output: output, input: runInput, images: images,
+            configuration: configuration, store: store, output: output, archive: archive, input: runInput,
+            images: images,
             readiness: readiness, leaks: leaks, sessions: sessions, explainer: explainer, previewer: previewer,
             metrics: metrics, registryLogin: registryLogin, clock: clock, logger: logger)
     }
