@@ -46,7 +46,8 @@ package struct OutputChunks: AsyncSequence, Sendable {
                 if let descriptor = view.descriptor, try fill(from: descriptor) { continue }
                 if limit != nil || view.isRemoved { break }
                 // What is left is the beginning of a frame, perhaps one that a crash tore and the next writer cuts off.
-                buffer.clear()
+                // The memory for reading is given back: those who wait may be many, and for long.
+                buffer = ByteBuffer()
                 await log.changed(since: view.version)
             }
             isOver = true
