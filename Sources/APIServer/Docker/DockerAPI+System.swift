@@ -23,8 +23,9 @@ extension DockerAPI {
         case .pruneContainers: return try await pruneContainers(exchange)
         // `docker system prune` ends with it, and fails where it is not answered.
         case .pruneBuildCache: return .json(["CachesDeleted": nil, "SpaceReclaimed": 0])
-        case .networks, .pruneNetworks, .network, .removeNetwork, .volumes, .pruneVolumes, .volume, .removeVolume:
-            return try networksAndVolumes(route, exchange)
+        case .networks, .pruneNetworks, .network, .removeNetwork: return try networks(route, exchange)
+        case .volumes, .pruneVolumes, .createVolume, .updateVolume, .volume, .removeVolume:
+            return try await volumes(route, exchange, version)
         case .plugins: return .json([])
         case .plugin(let name): throw DockerError(.notFound, "plugin \"\(name)\" not found")
         case .notCapable(let what): throw DockerError.notCapable(of: what)
@@ -75,7 +76,10 @@ extension DockerAPI {
             "MemTotal": .number(system.memoryBytes), "ServerVersion": .string(backend.configuration.version),
             "IndexServerAddress": "https://index.docker.io/v1/",
             "RegistryConfig": ["IndexConfigs": [:], "InsecureRegistryCIDRs": [], "Mirrors": []],
-            "Plugins": ["Volume": [], "Network": ["bridge", "null"], "Authorization": nil, "Log": ["json-file"]],
+            "Plugins": [
+                "Volume": backend.hasVolumes ? ["local"] : [], "Network": ["bridge", "null"], "Authorization": nil,
+                "Log": ["json-file"],
+            ],
             // moby's tests skip their control-group cases on this value.
             "CgroupDriver": "none", "CgroupVersion": "2", "LoggingDriver": "json-file", "DefaultRuntime": "runc",
             "Runtimes": ["runc": ["path": "runc"]], "Swarm": ["LocalNodeState": "inactive", "NodeID": ""],
@@ -130,7 +134,8 @@ extension DockerAPI {
         }
         return .json([
             "LayersSize": 0, "Images": isAsked("image") ? try await imageList(catalog) { _ in true } : [],
-            "Containers": .array(containers), "Volumes": [], "BuildCache": [], "BuilderSize": 0,
+            "Containers": .array(containers), "Volumes": isAsked("volume") ? try await volumeUsage() : [],
+            "BuildCache": [], "BuilderSize": 0,
         ])
     }
 

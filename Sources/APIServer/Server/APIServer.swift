@@ -26,7 +26,8 @@ package struct APIServer: Service {
         configuration: APIServerConfiguration, store: any RecordStore, output: OutputStore, runInput: any RunInput,
         images: any ImageResolver, readiness: any ReadinessCheck, leaks: any LeakControl,
         sessions: any ContainerSessions = NoSessions(), registryLogin: (any RegistryLogin)? = nil,
-        explainer: (any Explainer)? = nil, previewer: (any Previewer)? = nil, metrics: (any MetricsSource)? = nil,
+        volumes: any VolumeControl = NoVolumes(), explainer: (any Explainer)? = nil, previewer: (any Previewer)? = nil,
+        metrics: (any MetricsSource)? = nil,
         clock: @escaping @Sendable () -> Instant, logger: Logger, onListening: @escaping @Sendable () -> Void = {},
         onListeningTCP: @escaping @Sendable (Int) -> Void = { _ in }
     ) {
@@ -36,7 +37,7 @@ package struct APIServer: Service {
         backend = Backend(
             configuration: configuration, store: store, output: output, input: runInput, images: images,
             readiness: readiness, leaks: leaks, sessions: sessions, explainer: explainer, previewer: previewer,
-            metrics: metrics, registryLogin: registryLogin, clock: clock, logger: logger)
+            metrics: metrics, registryLogin: registryLogin, volumes: volumes, clock: clock, logger: logger)
     }
 
     private typealias ServerChannel = NIOAsyncChannel<HTTPConnection.Value, Never>

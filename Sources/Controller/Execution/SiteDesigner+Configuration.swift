@@ -55,6 +55,8 @@ extension SiteDesigner {
         package var hasContentShare = true
         package var applicationInsights: Secret?
         package var registry: Registry?
+        /// Where volumes' shares are; `nil` = there are no volumes.
+        package var volumeAccount: StorageAccountName?
         /// `nil` = agents call nobody.
         package var callback: Callback?
 

@@ -257,7 +257,7 @@ package struct ControllerMachine {
         case .conflict, .notFound, .attemptOpen:
             rest(uid, .requeue)
             wake(uid)
-        case .fenced, .unavailable, .cancelled, .damaged, .inUse, .nameTaken, .compacted:
+        case .fenced, .unavailable, .cancelled, .damaged, .inUse, .nameTaken, .compacted, .volume:
             retryLater(uid, why: "\(error)", now, &effects)
         }
     }

@@ -28,7 +28,7 @@ struct TestServer: Sendable {
     static func with(
         limits: APIServerConfiguration.Limits = .init(), images: any ImageResolver = FakeRegistry(),
         sessions: any ContainerSessions = NoSessions(), policy: APIServerConfiguration.SessionPolicy = .asProvided,
-        login: (any RegistryLogin)? = nil, group: String? = nil,
+        login: (any RegistryLogin)? = nil, group: String? = nil, hasVolumes: Bool = false,
         tcp: @Sendable (String) throws -> [TCPListener] = { _ in [] },
         logLevel: Logger.Level = .error,
         _ body: @Sendable (TestServer) async throws -> Void
@@ -37,7 +37,7 @@ struct TestServer: Sendable {
         defer { directory.remove() }
         try await with(
             directory, limits: limits, images: images, sessions: sessions, policy: policy, login: login, group: group,
-            tcp: tcp, logLevel: logLevel, body)
+            hasVolumes: hasVolumes, tcp: tcp, logLevel: logLevel, body)
     }
 
     /// On what an earlier server has left in the directory.
@@ -45,7 +45,7 @@ struct TestServer: Sendable {
         _ directory: TestDirectory, limits: APIServerConfiguration.Limits = .init(),
         images: any ImageResolver = FakeRegistry(), sessions: any ContainerSessions = NoSessions(),
         policy: APIServerConfiguration.SessionPolicy = .asProvided, login: (any RegistryLogin)? = nil,
-        group: String? = nil, tcp: @Sendable (String) throws -> [TCPListener] = { _ in [] },
+        group: String? = nil, hasVolumes: Bool = false, tcp: @Sendable (String) throws -> [TCPListener] = { _ in [] },
         logLevel: Logger.Level = .error, _ body: @Sendable (TestServer) async throws -> Void
     ) async throws {
         var generator = SystemRandomNumberGenerator()
@@ -67,7 +67,8 @@ struct TestServer: Sendable {
         let (whenListening, listening) = AsyncStream.makeStream(of: Never.self)
         let server = APIServer(
             configuration: configuration, store: store, output: output, runInput: controller, images: images,
-            readiness: readiness, leaks: leaks, sessions: sessions, registryLogin: login, previewer: previewer,
+            readiness: readiness, leaks: leaks, sessions: sessions, registryLogin: login,
+            volumes: hasVolumes ? FakeVolumes(store: store) : NoVolumes(), previewer: previewer,
             clock: { Instant.now },
             logger: logger,
             onListening: { listening.finish() }, onListeningTCP: { port in ports.withLockedValue { $0.append(port) } })
