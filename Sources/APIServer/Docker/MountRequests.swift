@@ -19,9 +19,6 @@ struct MountRequests: Hashable, Sendable {
 
     /// Throws Docker's refusals (moby v28, `daemon/volume/mounts/linux_parser.go`; recorded from docker 28.5.2) and ours.
     init(body: JSON, host: JSON) throws(DockerError) {
-        if let driver = try host.string("VolumeDriver"), !driver.isEmpty {
-            try VolumeOptions.checkDriver(driver, of: nil)
-        }
         for spec in try host.strings("Binds") { try add(try MountRequests.bind(spec)) }
         switch host["Mounts"] {
         case nil, .null: break
@@ -35,6 +32,8 @@ struct MountRequests: Hashable, Sendable {
                 if !mounts.contains(where: { $0.path == path }) { try add(Mount(path: path)) }
             }
         }
+        // Where nothing is mounted it means nothing.
+        if !mounts.isEmpty { try VolumeOptions.checkDriver(try host.string("VolumeDriver") ?? "", of: nil) }
         guard mounts.count <= VolumeMount.maximumCount else {
             throw .notImplemented(
                 "\(mounts.count) mounts are not supported: App Service mounts at most \(VolumeMount.maximumCount) shares into a Function App; put the files of several volumes into folders of one"
