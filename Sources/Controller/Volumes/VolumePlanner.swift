@@ -70,6 +70,8 @@ package enum VolumePlanner {
     package static func next(_ volume: Volume, _ facts: VolumeFacts) -> VolumeAction {
         if volume.phase == .ready {
             guard facts.isOwnerGone else { return .rest }
+            // An older copy of the store may just not know the record.
+            if facts.isFrozen { return .wait(.frozen) }
             return .write(volume.changed { $0.phase = .removing })
         }
         if facts.isFrozen { return .wait(.frozen) }

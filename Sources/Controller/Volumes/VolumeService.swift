@@ -268,7 +268,10 @@ package final class VolumeService: Sendable {
                 }
                 var facts = VolumeFacts(share: share, failure: failure, account: account.rawValue)
                 facts.isFrozen = try await store.freeze() != nil
-                facts.isOwnerGone = state.withLockedValue { $0.ended.contains(name) }
+                if state.withLockedValue({ $0.ended.contains(name) }), let owner = volume.endsWith {
+                    // Somebody may have brought it back since.
+                    facts.isOwnerGone = try await store.load(owner) == nil
+                }
                 switch VolumePlanner.next(volume, facts) {
                 case .rest: isOver = true
                 case .wait(let hindrance):

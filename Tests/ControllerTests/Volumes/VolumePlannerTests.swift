@@ -102,6 +102,9 @@ struct VolumePlannerTests {
         #expect(
             VolumePlanner.next(ready, facts(.unknown) { $0.isOwnerGone = true })
                 == .write(ready.changed { $0.phase = .removing }))
+        #expect(
+            VolumePlanner.next(ready, facts(.unknown) { ($0.isOwnerGone, $0.isFrozen) = (true, true) })
+                == .wait(.frozen), "an older copy of the store does not know every record")
         // Every other combination of what is known leaves it as it is.
         for share in [VolumeFacts.Share.unknown, .absent, .foreign, .ours(ready.id)] {
             for failure in [nil, Self.failure, Self.refusal] {
