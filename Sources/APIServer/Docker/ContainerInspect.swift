@@ -48,8 +48,9 @@ enum ContainerInspect {
             "Privileged": false, "PortBindings": [:],
             "AutoRemove": .bool(record.spec.run.ttlSecondsAfterFinished == 0),
         ]
-        // Logs can always be read back, whatever driver was asked for.
-        let config = defaults.merging(docker.hostConfig).merging(["LogConfig": ["Type": "json-file", "Config": [:]]])
+        let config = defaults.merging(docker.hostConfig).merging([
+            "LogConfig": LogDriver.shown(docker.hostConfig, keepsLog: record.keepsLog)
+        ])
         guard case .string(let mode)? = config["NetworkMode"], ["", "default"].contains(mode) else { return config }
         return config.merging(["NetworkMode": "bridge"])
     }

@@ -78,7 +78,7 @@ extension DockerAPI {
             "RegistryConfig": ["IndexConfigs": [:], "InsecureRegistryCIDRs": [], "Mirrors": []],
             "Plugins": [
                 "Volume": backend.hasVolumes ? ["local"] : [], "Network": ["bridge", "null"], "Authorization": nil,
-                "Log": ["json-file"],
+                "Log": ["journald", "json-file", "local"],
             ],
             // moby's tests skip their control-group cases on this value.
             "CgroupDriver": "none", "CgroupVersion": "2", "LoggingDriver": "json-file", "DefaultRuntime": "runc",

@@ -70,7 +70,8 @@ package struct SiteDesigner: Sendable {
 
     private func appSettings(of record: FunctionApp) -> [SiteDesign.Setting] {
         let settings = appSettings(
-            of: record.spec.azure.appSettings, agentSecret: agentSecret(of: record.uid), uid: record.uid.text)
+            of: record.spec.azure.appSettings, agentSecret: agentSecret(of: record.uid), uid: record.uid.text,
+            keepsLog: record.keepsLog)
         guard !record.spec.volumes.isEmpty else { return settings }
         let ids = mounts(of: record).keys.sorted().joined(separator: ",")
         return

@@ -27,8 +27,9 @@ struct TestServer: Sendable {
 
     static func with(
         limits: APIServerConfiguration.Limits = .init(), images: any ImageResolver = FakeRegistry(),
-        sessions: any ContainerSessions = NoSessions(), policy: APIServerConfiguration.SessionPolicy = .asProvided,
-        login: (any RegistryLogin)? = nil, group: String? = nil, hasVolumes: Bool = false,
+        sessions: any ContainerSessions = NoSessions(), archive: (any LogArchive)? = nil,
+        policy: APIServerConfiguration.SessionPolicy = .asProvided, login: (any RegistryLogin)? = nil,
+        group: String? = nil, hasVolumes: Bool = false,
         tcp: @Sendable (String) throws -> [TCPListener] = { _ in [] },
         logLevel: Logger.Level = .error,
         _ body: @Sendable (TestServer) async throws -> Void
@@ -36,15 +37,16 @@ struct TestServer: Sendable {
         let directory = try TestDirectory()
         defer { directory.remove() }
         try await with(
-            directory, limits: limits, images: images, sessions: sessions, policy: policy, login: login, group: group,
-            hasVolumes: hasVolumes, tcp: tcp, logLevel: logLevel, body)
+            directory, limits: limits, images: images, sessions: sessions, archive: archive, policy: policy,
+            login: login, group: group, hasVolumes: hasVolumes, tcp: tcp, logLevel: logLevel, body)
     }
 
     /// On what an earlier server has left in the directory.
     static func with(
         _ directory: TestDirectory, limits: APIServerConfiguration.Limits = .init(),
         images: any ImageResolver = FakeRegistry(), sessions: any ContainerSessions = NoSessions(),
-        policy: APIServerConfiguration.SessionPolicy = .asProvided, login: (any RegistryLogin)? = nil,
+        archive: (any LogArchive)? = nil, policy: APIServerConfiguration.SessionPolicy = .asProvided,
+        login: (any RegistryLogin)? = nil,
         group: String? = nil, hasVolumes: Bool = false, tcp: @Sendable (String) throws -> [TCPListener] = { _ in [] },
         logLevel: Logger.Level = .error, _ body: @Sendable (TestServer) async throws -> Void
     ) async throws {
@@ -67,7 +69,7 @@ struct TestServer: Sendable {
         let (whenListening, listening) = AsyncStream.makeStream(of: Never.self)
         let server = APIServer(
             configuration: configuration, store: store, output: output, runInput: controller, images: images,
-            readiness: readiness, leaks: leaks, sessions: sessions, registryLogin: login,
+            readiness: readiness, leaks: leaks, sessions: sessions, archive: archive, registryLogin: login,
             volumes: hasVolumes ? FakeVolumes(store: store) : NoVolumes(), previewer: previewer,
             clock: { Instant.now },
             logger: logger,
