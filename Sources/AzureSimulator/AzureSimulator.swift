@@ -50,6 +50,11 @@ package final class AzureSimulator: Service {
                 code: .configuration,
                 message: "the latency scale is not a number from 0 to \(Int(Self.largestLatencyScale))")
         }
+        guard configuration.storageAccount.map(World.isAccountName) ?? true else {
+            throw SimulatorError(
+                code: .configuration,
+                message: "the name of a storage account has 3 to 24 lower-case letters and digits")
+        }
         guard !configuration.keepsState || configuration.directory != nil else {
             throw SimulatorError(code: .configuration, message: "state can only be kept in a directory that is named")
         }
@@ -103,6 +108,9 @@ package final class AzureSimulator: Service {
         let requests = try Journal(path: directory.requests, logger: logger)
         let keys = try await loadedKeys
         let stateFile = configuration.keepsState ? StateFile(path: directory.state, logger: logger) : nil
+        // Files of shares that nobody knows any more.
+        if try stateFile?.read() == nil { try directory.removeShares() }
+        try SystemCalls.makeDirectory(directory.shares, mode: 0o711)
         let simulation = try simulation(
             settings: try worldSettings(tokenKey: keys.tokenKey), stateFile: stateFile, executions: executions)
         let runtime = ContainerRuntime(
@@ -250,6 +258,7 @@ package final class AzureSimulator: Service {
             location: configuration.location, planName: configuration.planName, images: images,
             tokenKey: tokenKey, seed: configuration.seed ?? UInt64.random(in: 0...UInt64.max, using: &generator))
         settings.domain = configuration.domain
+        settings.storageAccounts = configuration.storageAccount.map { [$0] } ?? []
         settings.pageSize = configuration.pageSize
         settings.web = configuration.web
         settings.latencyScale = configuration.latencyScale

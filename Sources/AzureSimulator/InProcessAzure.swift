@@ -225,7 +225,8 @@ extension InProcessAzure.Effect {
         case .stop(let instance, let grace): self = .stop(instance: instance.text, grace: grace)
         case .wake(let site, let time): self = .wake(site: site.text, atNanoseconds: time.nanoseconds)
         case .journal(let record): self = .executed(site: record.site, token: record.token, boot: record.boot)
-        case .stream, .output, .streamEnd: return nil
+        // Containers of a simulation in process have no files.
+        case .stream, .output, .streamEnd, .removeShare: return nil
         }
     }
 }

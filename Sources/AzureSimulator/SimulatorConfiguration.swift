@@ -7,6 +7,7 @@ package struct SimulatorConfiguration: Sendable {
     package static let defaultLocation = "eastus"
     package static let defaultPlanName = "skls-plan"
     package static let defaultPort = 0
+    package static let defaultStorageAccount = "sklsvolumes"
 
     package var tenantID = Self.defaultTenantID
     package var clientID = Self.defaultClientID
@@ -20,6 +21,8 @@ package struct SimulatorConfiguration: Sendable {
     package var location = Self.defaultLocation
     /// The name of the one Elastic Premium plan (EP1), in the main group.
     package var planName = Self.defaultPlanName
+    /// A storage account that is there from the start, in the main group; nil = none is.
+    package var storageAccount: String?
     /// The port on 127.0.0.1; 0 takes a free one.
     package var port = Self.defaultPort
     /// The port of HTTPS on 127.0.0.1; 0 takes a free one.

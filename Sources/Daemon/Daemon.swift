@@ -192,6 +192,10 @@ struct DaemonCore: Sendable {
             azure: SweptSubscription(
                 client: connection.client, account: designer.configuration.contentShareAccount),
             designer: designer, settings: settings.leaks, clock: DaemonCore.clock, logger: logger)
+        let volumes = designer.configuration.volumeAccount.map { account in
+            VolumeService(
+                account: account, store: store, shares: client, seed: boot, clock: DaemonCore.clock, logger: logger)
+        }
         let controller = ControllerService(
             store: store,
             performer: CallPerformer(
@@ -199,9 +203,13 @@ struct DaemonCore: Sendable {
                 runLog: settings.logWorkspace.flatMap { GUID($0) }.map {
                     RunLogReader(
                         logs: connection.client, workspace: $0, settlesAfter: settings.logSettlesAfter)
+                },
+                mountKeys: volumes.map {
+                    MountKeys(account: $0.account, store: store, shares: client) { clock().steady }
                 }, clock: clock),
             output: output, designer: designer, seed: boot, rates: CallRates(connection.client.rates),
-            budgets: budgets, sweeper: sweeper, clock: clock, logger: logger, observer: observability.observer)
+            budgets: budgets, sweeper: sweeper, volumes: volumes, clock: clock, logger: logger,
+            observer: observability.observer)
         try await controller.begin()
         let server = APIServer(
             configuration: apiConfiguration(settings), store: store, output: output,
@@ -215,6 +223,7 @@ struct DaemonCore: Sendable {
                 WorkspaceArchive(logs: connection.client, workspace: $0)
             },
             registryLogin: try ConfiguredRegistryLogin(settings: settings, transport: connection.transport),
+            volumes: volumes.map { VolumeAdapter(service: $0) } ?? NoVolumes(),
             explainer: ControllerExplainer(
                 store: store, controller: controller, journal: observability.journal, budgets: budgets),
             previewer: ControllerPreviewer(controller: controller, designer: designer),

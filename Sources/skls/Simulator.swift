@@ -91,6 +91,11 @@ struct SimulatorOptions: ParsableArguments {
             "A further App Service plan, such as dedicated=B1; may be repeated.", valueName: "name=sku"))
     var simulatorPlan: [String] = []
 
+    @Option(
+        help: ArgumentHelp(
+            "The storage account that is there from the start, for volumes; none to have none.", valueName: "name"))
+    var storageAccount = SimulatorConfiguration.defaultStorageAccount
+
     @Option(help: ArgumentHelp("A Container Apps environment; may be repeated.", valueName: "name"))
     var simulatorEnvironment: [String] = []
 
@@ -169,6 +174,7 @@ struct SimulatorOptions: ParsableArguments {
             let parts = text.split(separator: "=").map(String.init)
             return .init(name: parts[0], sku: parts[1])
         }
+        configuration.storageAccount = storageAccount == "none" ? nil : storageAccount
         configuration.web.environments = simulatorEnvironment.map { .init(name: $0) }
         configuration.web.takenNames = Set(takenName)
         configuration.web.writes = WebSettings.WriteMode(rawValue: siteWrites) ?? .instant  // refused by validate

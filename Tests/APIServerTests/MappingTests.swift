@@ -297,7 +297,19 @@ struct CreateRequestTests {
         "what would change the container's meaning is refused by name",
         arguments: [
             (#","HostConfig":{"Binds":["/a:/b"]}"#, "HostConfig.Binds"),
-            (#","HostConfig":{"Mounts":[{"Target":"/x"}]}"#, "HostConfig.Mounts"),
+            (#","HostConfig":{"Binds":["v1:/b:ro"]}"#, "HostConfig.Binds"),
+            (#","HostConfig":{"Binds":["v1:/home/b"]}"#, "/home/b"),
+            (#","HostConfig":{"Binds":["v1:/1","v1:/2","v1:/3"]},"Volumes":{"/4":{},"/5":{},"/6":{}}"#, "6 mounts"),
+            (#","HostConfig":{"Mounts":[{"Type":"bind","Source":"/a","Target":"/x"}]}"#, "type bind"),
+            (#","HostConfig":{"Mounts":[{"Type":"tmpfs","Target":"/x"}]}"#, "type tmpfs"),
+            (#","HostConfig":{"Mounts":[{"Type":"image","Target":"/x"}]}"#, "type image"),
+            (#","HostConfig":{"Mounts":[{"Type":"volume","Target":"/x","ReadOnly":true}]}"#, "read-only mount on /x"),
+            (
+                #","HostConfig":{"Mounts":[{"Type":"volume","Target":"/x","VolumeOptions":{"Subpath":"a"}}]}"#,
+                "VolumeOptions.Subpath"
+            ),
+            (#","HostConfig":{"VolumesFrom":["a"]}"#, "HostConfig.VolumesFrom"),
+            (#","HostConfig":{"Tmpfs":{"/x":""}}"#, "HostConfig.Tmpfs"),
             (#","HostConfig":{"Privileged":true}"#, "HostConfig.Privileged"),
             (#","HostConfig":{"PortBindings":{"80/tcp":[]}}"#, "HostConfig.PortBindings"),
             (#","HostConfig":{"PublishAllPorts":true}"#, "HostConfig.PublishAllPorts"),
@@ -306,7 +318,7 @@ struct CreateRequestTests {
             (#","HostConfig":{"IpcMode":"container:x"}"#, "HostConfig.IpcMode"),
             (#","HostConfig":{"RestartPolicy":{"Name":"always"}}"#, "HostConfig.RestartPolicy"),
             (#","HostConfig":{"CapAdd":["NET_ADMIN"]}"#, "HostConfig.CapAdd"),
-            (#","HostConfig":{"Devices":[{}]}"#, "HostConfig.Devices"), (#","Volumes":{"/d":{}}"#, "Volumes"),
+            (#","HostConfig":{"Devices":[{}]}"#, "HostConfig.Devices"),
             (#","Healthcheck":{"Test":["CMD","x"]}"#, "Healthcheck"),
             (#","NetworkingConfig":{"EndpointsConfig":{"mine":{}}}"#, "network \"mine\""),
             (#","hostconfig":{"privileged":true}"#, "HostConfig.Privileged"),
@@ -315,6 +327,45 @@ struct CreateRequestTests {
         let error = #expect(throws: DockerError.self) { try request(more) }
         #expect(error?.status == .notImplemented)
         #expect(error?.message.contains(field) == true, "\(error?.message ?? "")")
+    }
+
+    @Test("mounts of volumes are understood in all of their forms")
+    func mounts() throws {
+        typealias Mount = MountRequests.Mount
+        let one = try #require(VolumeName("v1"))
+        let all = try request(
+            #","HostConfig":{"Binds":["v1:/a/","v1:/b:rw,z","/c"],"Mounts":[{"Type":"volume","Source":"v1","Target":"/d/../e","VolumeOptions":{"Labels":{"l":"x"},"DriverConfig":{"Name":"local","Options":{"size":"5g"}}}},{"Type":"volume","Target":"/f"}]},"Volumes":{"/a":{}}"#
+        ).mounts
+        #expect(
+            all == [
+                Mount(name: one, path: "/a"), Mount(name: one, path: "/b"), Mount(name: nil, path: "/c"),
+                Mount(name: one, path: "/e", labels: ["l": "x"], options: ["size": "5g"]), Mount(name: nil, path: "/f"),
+            ])
+        #expect(try request(#","Volumes":{"/d":{}}"#).mounts == [Mount(name: nil, path: "/d")])
+    }
+
+    @Test(
+        "mounts that are none are 400, in Docker's words",
+        arguments: [
+            (#""Binds":["v1:/a","v1:/a"]"#, "Duplicate mount point: /a"),
+            (#""Binds":["v1:/a:zz"]"#, "invalid mode: zz"),
+            (#""Binds":["v1:a"]"#, "invalid volume specification: 'v1:a': invalid mount config"),
+            (#""Binds":["v1:/"]"#, "destination can't be '/'"),
+            (#""Binds":["a:b:c:d"]"#, "invalid volume specification"),
+            (#""Binds":["v1::rw"]"#, "invalid volume specification"),
+            (#""Binds":["x:/a"]"#, "volume name is too short"),
+            (#""Binds":["./x:/a"]"#, "includes invalid characters for a local volume name"),
+            (#""Mounts":[{"Type":"volume"}]"#, "field Target must not be empty"),
+            (#""Mounts":[{"Type":"volume","Target":"a"}]"#, "mount path must be absolute"),
+            (#""Mounts":[1]"#, "Mounts"),
+            (
+                #""Mounts":[{"Type":"volume","Target":"/a","VolumeOptions":{"DriverConfig":{"Options":{"foo":"x"}}}}]"#,
+                "invalid option: \"foo\""
+            ),
+        ])
+    func badMounts(host: String, words: String) throws {
+        let error = #expect(throws: DockerError.self) { try request(#","HostConfig":{\#(host)}"#) }
+        #expect(error?.status == .badRequest && error?.message.contains(words) == true, "\(error?.message ?? "")")
     }
 
     @Test("limits are kept with a warning")

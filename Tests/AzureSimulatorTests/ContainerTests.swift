@@ -1,4 +1,5 @@
 import Foundation
+import NIOHTTP1
 import Testing
 
 @testable import AzureSimulator
@@ -153,6 +154,37 @@ import Testing
             #expect(lines.first?.string("site") == "a1")
             #expect(lines.first?.string("token") == "T")
             #expect(lines.first?.string("boot") == "B")
+        }
+    }
+
+    @Test func `containers see each other's files where they mount one share, and those go with the share`()
+        async throws
+    {
+        let script = """
+            if mkdir /data/$WEBSITE_SITE_NAME 2>/dev/null; then echo mounted; fi
+            i=0; while [ $i -lt 500 ]; do [ "$(ls /data 2>/dev/null | wc -l)" = 2 ] && break; sleep 0.02; i=$((i+1)); done
+            echo "sees $(ls /data | tr '\\n' ' ')"; exec sleep 1000
+            """
+        try await RunningSimulator.run(agent: .script(script)) {
+            $0.storageAccount = "account1"
+        } body: { simulator in
+            let shares = "fileServices/default/shares"
+            #expect(try await simulator.storage(.PUT, "\(shares)/data", body: "{}").status == 201)
+            let key = try await simulator.storage(.POST, "listKeys").json["keys"]?.array?.first?.string("value") ?? ""
+            for name in ["a1", "a2"] {
+                let mounts =
+                    "{\"m\":{\"type\":\"AzureFiles\",\"accountName\":\"account1\",\"shareName\":\"data\",\"mountPath\":\"/data\",\"accessKey\":\"\(key)\"}}"
+                let body = WorldScript.body(plan: simulator.configuration.planName).replacing(
+                    "\"siteConfig\":{", with: "\"siteConfig\":{\"azureStorageAccounts\":\(mounts),")
+                #expect(try await simulator.arm(.PUT, "sites/\(name)", body: body).status == 200)
+            }
+            for name in ["a1", "a2"] {
+                try await simulator.until { try await simulator.log(name).contains("sees a1 a2 ") }
+            }
+            #expect(try simulator.entries("shares/account1/data").sorted() == ["a1", "a2"])
+            #expect(try await simulator.storage(.DELETE, "\(shares)/data").status == 200)
+            try await simulator.until { try simulator.entries("shares/account1").isEmpty }
+            try await simulator.until { try simulator.entries("shares") == ["account1"] }
         }
     }
 

@@ -158,6 +158,20 @@ struct RunningSimulator: Sendable {
         return try await send(request)
     }
 
+    /// A call below the storage account of the configuration.
+    func storage(_ method: HTTPMethod, _ path: String, body: String? = nil) async throws -> Response {
+        let group = "/subscriptions/\(configuration.subscriptionID)/resourceGroups/\(configuration.resourceGroup)"
+        let account = "\(group)/providers/Microsoft.Storage/storageAccounts/\(configuration.storageAccount ?? "")"
+        var request = HTTPClientRequest(url: "\(address.url)\(account)/\(path)?api-version=2023-01-01")
+        request.method = method
+        request.headers.add(name: "Authorization", value: "Bearer \(token)")
+        if let body {
+            request.headers.add(name: "Content-Type", value: "application/json")
+            request.body = .bytes(ByteBuffer(string: body))
+        }
+        return try await send(request)
+    }
+
     func put(_ name: String, image: String = "alpine", settings: [String: String] = [:]) async throws -> Response {
         try await arm(
             .PUT, "sites/\(name)",

@@ -52,7 +52,7 @@ import Testing
         }
         #expect(put(["/data"]) == 200)
         let listed = json(script.site("POST", "/config/azurestorageaccounts/list"))
-        #expect(listed["properties"]?["m0"]?.string("state") == "Ok")
+        #expect(listed["properties"]?["m0"]?.string("state") == "InvalidCredentials", "there is no such account")
         #expect(listed["properties"]?["m0"]?.string("mountPath") == "/data")
         #expect(put(["/"]) == 400)
         #expect(put(["/home"]) == 400)

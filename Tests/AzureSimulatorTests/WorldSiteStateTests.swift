@@ -66,12 +66,8 @@ import Testing
     @Test(arguments: [
         ("/config/appsettings", #"{"properties":{"A":"2"}}"#),
         ("/config/web", #"{"properties":{"linuxFxVersion":"DOCKER|busybox"}}"#),
-        (
-            "/config/azurestorageaccounts",
-            #"{"properties":{"m":{"type":"AzureFiles","accountName":"acc","shareName":"s","mountPath":"/m","accessKey":"k"}}}"#
-        ),
     ])
-    func `settings, image and mounts start a container, once`(path: String, body: String) {
+    func `settings and image start a container, once`(path: String, body: String) {
         var script = WorldScript()
         _ = script.serve()
         #expect(script.site("PUT", path, body: body).status == 200)

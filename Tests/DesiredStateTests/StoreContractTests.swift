@@ -36,6 +36,7 @@ struct StoreContractTests {
                 invocations: 3,
                 run: RunPolicy(
                     timeoutSeconds: 0, ttlSecondsAfterFinished: 5, delivery: .atLeastOnce, attemptLimit: 7),
+                volumes: [VolumeMount(name: try #require(VolumeName("data")), mountPath: "/data")],
                 hosting: Hosting(plan: "p"), azure: AzureSettings(appSettings: ["K": "v"], tags: ["t": "u"]),
                 suspend: Suspension(by: "me", until: .start + .nanoseconds(1), reason: "why"), drift: .report,
                 replacement: .recreate, deletionPolicy: .orphan, adoption: .ifTagged,

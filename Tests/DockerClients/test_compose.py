@@ -55,3 +55,44 @@ def test_a_network_is_refused_early(daemon):
     compose = files(daemon, "services: {web: {image: alpine, command: 'true'}}")
     daemon.docker(*compose, "up", "-d", status=1)
     assert daemon.docker("ps", "-aq") == "", "nothing is left behind"
+
+
+VOLUMES = """
+services:
+  writer:
+    image: alpine
+    network_mode: none
+    command: sh -c 'echo shared > /data/file'
+    volumes: [data:/data]
+  reader:
+    image: alpine
+    network_mode: none
+    command: sh -c 'until cat /data/file; do sleep 0.1; done'
+    depends_on: {writer: {condition: service_completed_successfully}}
+    volumes:
+      - {type: volume, source: data, target: /data}
+volumes:
+  data: {labels: {tier: files}}
+"""
+
+
+def test_a_volume_that_two_services_mount(daemon):
+    compose = files(daemon, VOLUMES)
+    daemon.docker(*compose, "up", "-d")
+    assert daemon.docker("wait", "shop-reader-1").strip() == "0"
+    assert "shared" in daemon.docker(*compose, "logs", "--no-color", "reader")
+    assert daemon.docker("volume", "ls", "-q", "--filter", "label=tier=files") == "shop_data\n"
+    daemon.docker(*compose, "down")
+    assert daemon.docker("volume", "ls", "-q") == "shop_data\n", "a volume outlives its services"
+    assert daemon.docker("run", "--rm", "-v", "shop_data:/d", "alpine", "cat", "/d/file") == "shared\n"
+    daemon.docker(*compose, "down", "-v")
+    assert daemon.docker("volume", "ls", "-q") == ""
+
+
+def test_volumes_survive_a_restart_of_the_daemon(daemon):
+    daemon.docker("volume", "create", "kept", "--label", "a=b")
+    daemon.docker("create", "--name", "mounts", "-v", "kept:/data", "alpine", "true")
+    daemon.stop()
+    daemon.start()
+    assert daemon.docker("volume", "inspect", "kept", "--format", "{{.Labels.a}} {{.Status.Phase}}") == "b Ready\n"
+    daemon.docker("volume", "rm", "kept", status=1)

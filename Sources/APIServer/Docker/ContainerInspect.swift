@@ -22,7 +22,8 @@ enum ContainerInspect {
             "Platform": "linux", "MountLabel": "", "ProcessLabel": "", "AppArmorProfile": "",
             "ExecIDs": execs.isEmpty ? nil : .strings(execs),
             "HostConfig": hostConfig(record, docker), "GraphDriver": ["Name": "azure-functions", "Data": nil],
-            "Mounts": [], "Config": config(record, docker), "NetworkSettings": networkSettings,
+            "Mounts": VolumeReport.mounts(record, docker), "Config": config(record, docker),
+            "NetworkSettings": networkSettings,
         ]
     }
 

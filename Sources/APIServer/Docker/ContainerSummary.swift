@@ -14,7 +14,7 @@ enum ContainerSummary {
             "Labels": .stringMap(record.metadata.labels), "State": .string(state.status.rawValue),
             "Status": .string(statusText(state, now: now)), "HostConfig": ["NetworkMode": "bridge"],
             "NetworkSettings": ["Networks": ["bridge": ["NetworkID": .string(PredefinedNetwork.bridge.id)]]],
-            "Mounts": [],
+            "Mounts": record.spec.volumes.isEmpty ? [] : VolumeReport.mounts(record, DockerConfiguration(record)),
         ]
         if withSize { summary = summary.merging(["SizeRw": 0, "SizeRootFs": 0]) }
         return summary

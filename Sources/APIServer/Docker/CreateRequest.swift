@@ -7,6 +7,7 @@ struct CreateRequest: Hashable, Sendable {
     let labels: [String: String]
     /// What Docker's clients get back by inspect and the record has no place for: `Config`, `HostConfig` and `NetworkingConfig` as they came.
     let configuration: DockerConfiguration
+    let mounts: [MountRequests.Mount]
     /// Shown by the CLI: what is accepted and has no effect.
     let warnings: [String]
 
@@ -25,6 +26,7 @@ struct CreateRequest: Hashable, Sendable {
         }
         let host = body["HostConfig"] ?? .object([])
         warnings = try FieldPolicy.check(body: body, host: host)
+        mounts = try MountRequests(body: body, host: host).mounts
 
         var spec = FunctionAppSpec(image: image)
         spec.command = try CreateRequest.command(body, "Entrypoint")

@@ -13,6 +13,10 @@ extension DockerAPI {
         let body = try JSON.parse(
             try await exchange.body(upTo: exchange.limits.createBytes), depth: exchange.limits.jsonDepth)
         var request = try CreateRequest(body: body)
+        guard request.mounts.isEmpty || backend.hasVolumes else {
+            throw DockerError.notImplemented(
+                "a mount on \(request.mounts[0].path) is not supported: \(NoVolumes.reason)")
+        }
         if backend.configuration.sessions == .off { try AttachedStreams.refuse(body) }
         // A name that `docker tag` gave stands for one in a registry, and so does an id.
         let match = try await catalog().find(request.image.text)
@@ -29,12 +33,22 @@ extension DockerAPI {
     private func commit(_ request: CreateRequest, name: RecordName?) async throws -> UID {
         var generator = SystemRandomNumberGenerator()
         let uid = UID(using: &generator)
+        // Before any volume is made in vain; the commit tells for certain.
+        if !request.mounts.isEmpty, let name {
+            if let holder = try await backend.store.find(name: name) {
+                throw DockerError.nameTaken(name, by: holder.uid)
+            }
+        }
+        // Once the record is gone, or if it never comes.
+        defer { if request.mounts.contains(where: { $0.name == nil }) { backend.volumes.watch(uid) } }
+        let (volumes, operations) = try await makeVolumes(request, for: uid)
         for attempt in 0..<Backend.conflictRetries {
             guard let tried = name ?? ContainerName.random(attempt: attempt, using: &generator) else { break }
             var record = request.record(name: tried, uid: uid, at: backend.clock())
             record.spec.run.timeoutSeconds = backend.configuration.runTimeoutSeconds
+            record.spec.volumes = volumes
             do throws(StoreError) {
-                try await backend.store.commit(Transaction(origin: .user, [.create(record)]))
+                try await backend.store.commit(Transaction(origin: .user, operations + [.create(record)]))
                 RequestLog.note(uid)
                 return uid
             } catch {
@@ -43,6 +57,27 @@ extension DockerAPI {
             }
         }
         throw DockerError(.internalServerError, "no free name was found; give one with --name")
+    }
+
+    /// Makes what is to be mounted and is not there yet, and tells what the record's commit has to hold beside the record. Volumes without a name end with
+    /// the record until it is there; after that only where it removes itself.
+    private func makeVolumes(
+        _ request: CreateRequest, for uid: UID
+    ) async throws -> (mounts: [VolumeMount], operations: [Transaction.Operation]) {
+        var mounts: [VolumeMount] = []
+        var operations: [Transaction.Operation] = []
+        for mount in request.mounts {
+            var wanted = mount.name.map { VolumeRequest(name: $0) } ?? .anonymous(endsWith: uid)
+            wanted.labels.merge(mount.labels) { $1 }
+            wanted.options = mount.options
+            let volume = try await backend.makeVolume(wanted)
+            mounts.append(VolumeMount(name: volume.name, mountPath: mount.path))
+            operations.append(.requireVolume(volume.name))
+            if mount.name == nil, request.spec.run.ttlSecondsAfterFinished != 0 {
+                operations.append(.endVolume(volume.name, with: nil))
+            }
+        }
+        return (mounts, operations)
     }
 }
 

@@ -28,8 +28,8 @@ enum PredefinedNetwork: String, CaseIterable, Sendable {
 }
 
 extension DockerAPI {
-    /// Lists are readable though skls has no such things: clients look before they decide what they need.
-    func networksAndVolumes(_ route: SystemRoute, _ exchange: Exchange) throws(DockerError) -> Response {
+    /// Lists are readable though Function Apps share no network: clients look before they decide what they need.
+    func networks(_ route: SystemRoute, _ exchange: Exchange) throws(DockerError) -> Response {
         let filters = exchange.query["filters"]
         switch route {
         case .networks: return .json(.array(try NetworkFilters(filters).networks.map(\.json)))
@@ -41,16 +41,6 @@ extension DockerAPI {
         case .removeNetwork(let text):
             throw DockerError(
                 .forbidden, "\(try network(text)) is a pre-defined network and cannot be removed")
-        case .volumes:
-            let arguments = try FilterArguments(filters, allowed: ["dangling", "name", "driver", "label"])
-            _ = try arguments.flag("dangling")
-            return .json(["Volumes": [], "Warnings": nil])
-        case .pruneVolumes:
-            let arguments = try FilterArguments(filters, allowed: ["all", "label", "label!"])
-            _ = try arguments.flag("all")
-            return .json(["VolumesDeleted": [], "SpaceReclaimed": 0])
-        case .removeVolume where exchange.query.flag("force"): return Response(status: .noContent)
-        case .volume(let name), .removeVolume(let name): throw DockerError(.notFound, "get \(name): no such volume")
         default: throw DockerError.pageNotFound
         }
     }

@@ -23,8 +23,9 @@ extension DockerAPI {
         case .pruneContainers: return try await pruneContainers(exchange)
         // `docker system prune` ends with it, and fails where it is not answered.
         case .pruneBuildCache: return .json(["CachesDeleted": nil, "SpaceReclaimed": 0])
-        case .networks, .pruneNetworks, .network, .removeNetwork, .volumes, .pruneVolumes, .volume, .removeVolume:
-            return try networksAndVolumes(route, exchange)
+        case .networks, .pruneNetworks, .network, .removeNetwork: return try networks(route, exchange)
+        case .volumes, .pruneVolumes, .createVolume, .updateVolume, .volume, .removeVolume:
+            return try await volumes(route, exchange, version)
         case .plugins: return .json([])
         case .plugin(let name): throw DockerError(.notFound, "plugin \"\(name)\" not found")
         case .notCapable(let what): throw DockerError.notCapable(of: what)
@@ -76,7 +77,7 @@ extension DockerAPI {
             "IndexServerAddress": "https://index.docker.io/v1/",
             "RegistryConfig": ["IndexConfigs": [:], "InsecureRegistryCIDRs": [], "Mirrors": []],
             "Plugins": [
-                "Volume": [], "Network": ["bridge", "null"], "Authorization": nil,
+                "Volume": backend.hasVolumes ? ["local"] : [], "Network": ["bridge", "null"], "Authorization": nil,
                 "Log": ["journald", "json-file", "local"],
             ],
             // moby's tests skip their control-group cases on this value.
@@ -133,7 +134,8 @@ extension DockerAPI {
         }
         return .json([
             "LayersSize": 0, "Images": isAsked("image") ? try await imageList(catalog) { _ in true } : [],
-            "Containers": .array(containers), "Volumes": [], "BuildCache": [], "BuilderSize": 0,
+            "Containers": .array(containers), "Volumes": isAsked("volume") ? try await volumeUsage() : [],
+            "BuildCache": [], "BuilderSize": 0,
         ])
     }
 

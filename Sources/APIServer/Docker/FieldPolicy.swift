@@ -29,18 +29,17 @@ enum FieldPolicy {
     }
 
     private static let refusedInConfig = [
-        ("Volumes", "containers have no volumes yet"),
-        ("MacAddress", "the network of a Function App belongs to Azure"),
+        ("MacAddress", "the network of a Function App belongs to Azure")
     ]
 
     private static let refusedInHost: [(name: String, why: String)] = {
-        let volumes = "containers have no volumes yet"
         let network = "the network of a Function App belongs to Azure"
         let kernel = "the host of a Function App belongs to Azure"
         let ports = "a Function App has one public address, on which nothing of the container is published"
         return [
-            ("Binds", volumes), ("Mounts", volumes), ("VolumesFrom", volumes), ("Tmpfs", volumes),
-            ("StorageOpt", volumes),
+            ("VolumesFrom", "name the volumes of both containers, with -v NAME:PATH"),
+            ("Tmpfs", "App Service mounts shares only; the container's own files, such as /tmp, go with it"),
+            ("StorageOpt", kernel),
             ("PortBindings", ports), ("PublishAllPorts", ports),
             ("Links", network), ("ExtraHosts", network), ("Dns", network), ("DnsOptions", network),
             ("DnsSearch", network),

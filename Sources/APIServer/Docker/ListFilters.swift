@@ -80,6 +80,9 @@ struct ListFilters {
             && arguments.any("health") { $0 == "none" }
             && arguments.any("isolation") { $0 == "default" }
             && arguments.any("is-task") { ["0", "false"].contains($0) }
-            && ["volume", "publish", "expose"].allSatisfy { !arguments.contains($0) }
+            && arguments.any("volume") { text in
+                record.spec.volumes.contains { $0.name.text == text || $0.mountPath == text }
+            }
+            && ["publish", "expose"].allSatisfy { !arguments.contains($0) }
     }
 }

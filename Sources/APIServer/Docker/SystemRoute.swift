@@ -13,12 +13,12 @@ enum SystemRoute: Hashable, Sendable {
     case networks, pruneNetworks
     case network(String)
     case removeNetwork(String)
-    case volumes, pruneVolumes
+    case volumes, pruneVolumes, createVolume, updateVolume
     case volume(String)
     case removeVolume(String)
     case plugins
     case plugin(String)
-    /// What no Function App has: networks and volumes of its own.
+    /// What no Function App has: networks of its own.
     case notCapable(String)
     /// Docker's API has it and skls does not, for the reason given.
     case notImplemented(operation: String, hint: String)
@@ -86,10 +86,10 @@ enum SystemRoute: Hashable, Sendable {
         switch (method, rest.count) {
         case ("GET", 0): .volumes
         case ("POST", 1) where rest == ["prune"]: .pruneVolumes
-        case ("POST", 1) where rest == ["create"]: .notCapable("volumes")
+        case ("POST", 1) where rest == ["create"]: .createVolume
         case ("GET", 1): .volume(rest[0])
         case ("DELETE", 1): .removeVolume(rest[0])
-        case ("PUT", 1): .notCapable("volumes")
+        case ("PUT", 1): .updateVolume
         default: .unknown
         }
     }

@@ -29,6 +29,7 @@ extension DockerError {
         case .notFound: self = .noSuchContainer(reference)
         case .nameTaken(let name, let uid): self = .nameTaken(name, by: uid)
         case .conflict, .attemptOpen: self.init(.conflict, "\(error); try again")
+        case .volume: self.init(.conflict, "\(error)")
         case .compacted: self.init(.internalServerError, "\(error)")
         case .inUse, .fenced, .unavailable, .cancelled: self.init(.serviceUnavailable, "\(error)")
         case .damaged: self.init(.internalServerError, "\(error)")

@@ -69,7 +69,7 @@ extension RecordsError {
         let reason: Reason =
             switch error.code {
             case .notFound: .notFound
-            case .conflict, .attemptOpen: .conflict
+            case .conflict, .attemptOpen, .volume: .conflict
             case .nameTaken: .alreadyExists
             case .compacted: .expired
             case .inUse, .fenced, .unavailable, .cancelled: .unavailable

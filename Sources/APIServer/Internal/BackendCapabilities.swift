@@ -24,11 +24,12 @@ struct BackendCapabilities: Hashable, Sendable {
     var agentRequired: Bool
 
     /// Without sessions the strict contract of a backend whose functions only run to their end.
-    init(withSessions hasSessions: Bool, runTimeoutSeconds: Int) {
+    init(withSessions hasSessions: Bool, withVolumes hasVolumes: Bool = false, runTimeoutSeconds: Int) {
         exec = hasSessions
         attach = hasSessions
         logsFollow = hasSessions
         agentRequired = hasSessions
+        volumes = hasVolumes
         maximumTimeoutSeconds = runTimeoutSeconds
     }
 

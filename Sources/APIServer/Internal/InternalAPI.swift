@@ -18,7 +18,7 @@ struct InternalAPI: Sendable {
         self.docker = docker
         self.figures = figures
         capabilities = BackendCapabilities(
-            withSessions: docker.backend.hasSessions,
+            withSessions: docker.backend.hasSessions, withVolumes: docker.backend.hasVolumes,
             runTimeoutSeconds: docker.backend.configuration.runTimeoutSeconds)
     }
 

@@ -133,7 +133,9 @@ struct RecordsAPI: Sendable {
         let preconditions = try Preconditions(exchange)
         let inventory = try inventoryName(exchange)
         manifest.resourceVersion = manifest.resourceVersion ?? preconditions.revision
+        try checkVolumes(of: manifest)
         if let plan = try await planned(exchange, &manifest) { return plan }
+        try await makeVolumes(of: manifest)
         let isConditional = manifest.resourceVersion != nil || preconditions.uid != nil || preconditions.mustExist
         for _ in 0..<Backend.conflictRetries {
             do throws(StoreError) {
@@ -163,7 +165,8 @@ struct RecordsAPI: Sendable {
             let created = FunctionApp(
                 creating: manifest, uid: UID(using: &generator), at: backend.clock())
             RequestLog.note(created.uid)
-            let revision = try await commit([.create(created)], listing: created.uid, in: inventory)
+            let revision = try await commit(
+                RecordsAPI.requiring(manifest.spec.volumes) + [.create(created)], listing: created.uid, in: inventory)
             return try reply(created, at: revision, .created)
         }
         try preconditions.check(existing)
@@ -179,9 +182,36 @@ struct RecordsAPI: Sendable {
             return try reply(existing, .unchanged)
         }
         let revision = try await commit(
-            [.replace(changed, ifRevision: seen)], listing: existing.uid, in: inventory)
+            RecordsAPI.requiring(manifest.spec.volumes) + [.replace(changed, ifRevision: seen)], listing: existing.uid,
+            in: inventory)
         if changed.spec != existing.spec { changed.metadata.generation += 1 }
         return try reply(changed, at: revision, .configured)
+    }
+
+    private func checkVolumes(of manifest: Manifest) throws(RecordsError) {
+        guard manifest.spec.volumes.isEmpty || backend.volumes.isOn else {
+            throw RecordsError(.invalid, "spec.volumes: \(NoVolumes.reason)")
+        }
+    }
+
+    /// Volumes that are not there yet, as for one of Docker's containers. They stay when the record goes.
+    private func makeVolumes(of manifest: Manifest) async throws {
+        for mount in manifest.spec.volumes {
+            do throws(VolumeError) {
+                _ = try await backend.volumes.create(VolumeRequest(name: mount.name))
+            } catch {
+                switch error.code {
+                case .cancelled: throw CancellationError()
+                case .conflict, .inUse, .notFound: throw RecordsError(.conflict, error.description)
+                case .refused: throw RecordsError(.internalError, error.description)
+                case .pending, .unavailable: throw RecordsError(.unavailable, error.description)
+                }
+            }
+        }
+    }
+
+    private static func requiring(_ mounts: [VolumeMount]) -> [Transaction.Operation] {
+        mounts.map { .requireVolume($0.name) }
     }
 
     /// One transaction. The gate keeps it out of the time between a look at the inventories and the deletion that follows from it.

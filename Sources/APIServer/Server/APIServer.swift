@@ -27,7 +27,8 @@ package struct APIServer: Service {
         configuration: APIServerConfiguration, store: any RecordStore, output: OutputStore, runInput: any RunInput,
         images: any ImageResolver, readiness: any ReadinessCheck, leaks: any LeakControl,
         sessions: any ContainerSessions = NoSessions(), archive: (any LogArchive)? = nil,
-        registryLogin: (any RegistryLogin)? = nil, explainer: (any Explainer)? = nil, previewer: (any Previewer)? = nil,
+        registryLogin: (any RegistryLogin)? = nil, volumes: any VolumeControl = NoVolumes(),
+        explainer: (any Explainer)? = nil, previewer: (any Previewer)? = nil,
         metrics: (any MetricsSource)? = nil,
         clock: @escaping @Sendable () -> Instant, logger: Logger, onListening: @escaping @Sendable () -> Void = {},
         onListeningTCP: @escaping @Sendable (Int) -> Void = { _ in }
@@ -39,7 +40,7 @@ package struct APIServer: Service {
             configuration: configuration, store: store, output: output, archive: archive, input: runInput,
             images: images,
             readiness: readiness, leaks: leaks, sessions: sessions, explainer: explainer, previewer: previewer,
-            metrics: metrics, registryLogin: registryLogin, clock: clock, logger: logger)
+            metrics: metrics, registryLogin: registryLogin, volumes: volumes, clock: clock, logger: logger)
     }
 
     private typealias ServerChannel = NIOAsyncChannel<HTTPConnection.Value, Never>

@@ -21,6 +21,7 @@ struct Backend: Sendable {
     let metrics: (any MetricsSource)?
     /// `nil`: no registry is configured.
     var registryLogin: (any RegistryLogin)?
+    var volumes: any VolumeControl = NoVolumes()
     let clock: @Sendable () -> Instant
     let inputClaims = InputClaims()
     let execs = ExecSessions()

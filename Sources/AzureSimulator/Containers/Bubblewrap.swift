@@ -20,6 +20,8 @@ struct Bubblewrap: Sendable {
         var environment: [AppSetting]
         /// The socket of the way out; nil if there is none.
         var relay: String?
+        /// Folders of shares and where the container sees them, in the order in which they are bound.
+        var mounts: [(folder: String, path: String)] = []
     }
 
     static let runFolder = "/.skls/run"
@@ -59,9 +61,11 @@ struct Bubblewrap: Sendable {
     /// - Parameter command: the command in the container; fixed text, never from a request.
     func configuration(for sandbox: Sandbox, command: String) -> Subprocess.Configuration {
         let relay = sandbox.relay.map { ["--ro-bind", $0, EgressRelay.pathInContainer] } ?? []
+        // Right behind the root, so that none of them hides what is the platform's. The paths begin with a slash: none
+        // is an option.
         let options =
-            [
-                "--bind", sandbox.root, "/", "--dev", "/dev", "--proc", "/proc", "--ro-bind", "/proc/sys", "/proc/sys",
+            ["--bind", sandbox.root, "/"] + sandbox.mounts.flatMap { ["--bind", $0.folder, $0.path] } + [
+                "--dev", "/dev", "--proc", "/proc", "--ro-bind", "/proc/sys", "/proc/sys",
                 "--bind", sandbox.runFolder, Self.runFolder, "--ro-bind", sandbox.agent, Self.agent,
             ] + relay + [
                 "--unshare-all", "--hostname", sandbox.hostName, "--uid", "0", "--gid", "0", "--cap-drop", "ALL",

@@ -17,6 +17,7 @@ final class ContainerRuntime: Sendable {
     private let hasRelay: Bool
     private let threads: NIOThreadPool
     private let logger: Logger
+    private let removedShares = NIOLockedValueBox(0)
     private let containers = NIOLockedValueBox<[InstanceID: Container]>([:])
 
     /// A container from the order to start it until it is gone.
@@ -54,7 +55,11 @@ final class ContainerRuntime: Sendable {
             await withDiscardingTaskGroup { running in
                 for await effect in effects {
                     switch effect {
+                    case .removeShare(let folder):
+                        if let place = moveAway(folder) { running.addTask { await self.removeShare(place) } }
                     case .start(let launch):
+                        // In the order of the effects, so that a share that is gone gets no folder again.
+                        for mount in launch.mounts { makeFolder(of: mount.folder) }
                         containers.withLockedValue { $0[launch.instance] = Container() }
                         running.addTask { await self.live(launch, report: report) }
                     case .stop(let instance, let grace):
@@ -76,6 +81,42 @@ final class ContainerRuntime: Sendable {
                 }
             }
             timers.cancelAll()
+        }
+    }
+
+    // MARK: Shares
+
+    private func makeFolder(of folder: ShareFolder) {
+        do {
+            try SystemCalls.makeDirectory("\(directory.shares)/\(folder.account)", mode: 0o711)
+            let path = "\(directory.shares)/\(folder.account)/\(folder.share)"
+            if access(path, F_OK) != 0 {
+                try SystemCalls.makeDirectory(path, mode: 0o777, owner: bubblewrap.owner)
+            }
+        } catch {
+            logger.error("cannot make the folder of a share", metadata: ["error": "\(error)"])
+        }
+    }
+
+    /// Takes a share's files out of the way of a later share with its name; nil if there are none.
+    private func moveAway(_ folder: ShareFolder) -> String? {
+        let place = removedShares.withLockedValue { count in
+            count += 1
+            return ".removed-\(count)"
+        }
+        let path = "\(directory.shares)/\(folder.account)/\(folder.share)"
+        if rename(path, "\(directory.shares)/\(place)") == 0 { return place }
+        if errno != ENOENT {
+            logger.error("cannot remove a share", metadata: ["path": "\(path)", "error": "errno \(errno)"])
+        }
+        return nil
+    }
+
+    private func removeShare(_ place: String) async {
+        do {
+            try await threads.runIfActive { [shares = directory.shares] in try TreeRemover.remove(place, in: shares) }
+        } catch {
+            logger.warning("cannot remove the files of a share", metadata: ["error": "\(error)"])
         }
     }
 
@@ -114,7 +155,8 @@ final class ContainerRuntime: Sendable {
             ]
                 + (hasRelay
                     ? [AppSetting(name: "SKLS_AGENT_RELAY", value: "unix:\(EgressRelay.pathInContainer)")] : []),
-            relay: hasRelay ? directory.relay : nil)
+            relay: hasRelay ? directory.relay : nil,
+            mounts: launch.mounts.map { ("\(directory.shares)/\($0.folder.account)/\($0.folder.share)", $0.path) })
         let link = try StatusLink()
         defer { link.close() }
         let options = Bubblewrap.environmentOptions(of: sandbox)

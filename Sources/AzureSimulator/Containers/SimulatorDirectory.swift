@@ -14,6 +14,8 @@ struct SimulatorDirectory: Sendable {
     var roots: String { "\(path)/roots" }
     var runs: String { "\(path)/run" }
     var sites: String { "\(path)/sites" }
+    /// Files of shares, as `ACCOUNT/SHARE`.
+    var shares: String { "\(path)/shares" }
     var agent: String { "\(path)/agent" }
     var executions: String { "\(path)/executions.jsonl" }
     var requests: String { "\(path)/requests.jsonl" }
@@ -56,6 +58,11 @@ struct SimulatorDirectory: Sendable {
         }
         if access(sites, F_OK) == 0 { try TreeRemover.remove("sites", in: path) }
         try SystemCalls.makeDirectory(sites, mode: 0o700)
+    }
+
+    /// Removes the files of all shares.
+    func removeShares() throws(SimulatorError) {
+        if access(shares, F_OK) == 0 { try TreeRemover.remove("shares", in: path) }
     }
 
     /// Lets go of the directory, and removes it if it is a temporary one.

@@ -158,7 +158,7 @@ final class Simulation: Sendable {
             case .forward(let id, let instance): settle(id, .forward(instance), &state, &outcome)
             case .journal(let execution): outcome.executions.append((execution, time))
             // Under the lock, so that the order of effects is the order of steps.
-            case .start, .stop, .wake: sink.yield(effect)
+            case .start, .stop, .wake, .removeShare: sink.yield(effect)
             }
         }
         return outcome

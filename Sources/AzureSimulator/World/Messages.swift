@@ -84,6 +84,19 @@ struct ContainerLaunch: Equatable, Sendable {
     var warmUpPath: String
     /// The host name that the ping carries.
     var hostName: String
+    /// What is bound into the container, in the order of paths: a folder comes before what is below it.
+    var mounts: [ContainerMount] = []
+}
+
+/// Names the folder with a share's files.
+struct ShareFolder: Hashable, Sendable {
+    var account: String
+    var share: String
+}
+
+struct ContainerMount: Hashable, Sendable {
+    var folder: ShareFolder
+    var path: String
 }
 
 /// One application setting. Values are secrets: they never print.
@@ -154,6 +167,8 @@ enum Effect: Equatable, Sendable {
     /// The request goes to this container.
     case forward(RequestID, InstanceID)
     case start(ContainerLaunch)
+    /// The files of a share go with it. Containers that have it mounted see what they saw until they end.
+    case removeShare(ShareFolder)
     /// SIGTERM now and SIGKILL after the grace; with no grace SIGKILL at once.
     case stop(InstanceID, grace: Duration)
     /// `Event.woke` is wanted at this time. A wake that has become pointless does no harm.

@@ -67,6 +67,7 @@ struct World: Sendable {
             plans[Self.planKey(group: group, name: plan.name)] = Plan(
                 name: plan.name, group: group, sku: PlanSKU(sent: plan.sku) ?? PlanSKU(name: plan.sku))
         }
+        addStorageAccounts()
         resetGraphMirror()
     }
 

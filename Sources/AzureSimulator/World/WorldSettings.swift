@@ -25,6 +25,8 @@ struct WorldSettings: Sendable {
     var faults = FaultPlan()
     /// Namespaces of providers that the subscription is not registered for at the start.
     var unregisteredProviders: [String] = []
+    /// Names of storage accounts that are there from the start, in the first group.
+    var storageAccounts: [String] = []
     /// Names of storage accounts that belong to somebody else, in lower case.
     var takenStorageNames: Set<String> = []
     /// Key of the tokens' signatures. Tokens that another key signed are worthless.

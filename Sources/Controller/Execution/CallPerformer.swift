@@ -21,12 +21,12 @@ package struct CallPerformer: Sendable {
 
     package init(
         sites: any SitesAPI, agents: any AgentAPI, directory: AgentDirectory, output: OutputStore,
-        runLog: RunLogReader? = nil, clock: @escaping @Sendable () -> Moment
+        runLog: RunLogReader? = nil, mountKeys: MountKeys? = nil, clock: @escaping @Sendable () -> Moment
     ) {
         self.runLog = runLog
         self.sites = sites
         let plans = PlanDirectory(sites: sites) { clock().steady }
-        writer = SiteWriter(sites: sites, plans: plans)
+        writer = SiteWriter(sites: sites, plans: plans, mountKeys: mountKeys)
         reader = SiteReader(sites: sites, plans: plans)
         self.agents = agents
         self.directory = directory

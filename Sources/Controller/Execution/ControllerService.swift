@@ -26,6 +26,7 @@ package final class ControllerService: Service {
     private let output: OutputStore
     private let designer: SiteDesigner
     private let sweeper: SweepService?
+    private let volumes: VolumeService?
     private let budgets: @Sendable () -> [RequestBudget]
     private let clock: @Sendable () -> Moment
     private let logger: Logger
@@ -39,7 +40,8 @@ package final class ControllerService: Service {
     package init(
         store: any RecordStore, performer: CallPerformer, output: OutputStore, designer: SiteDesigner, seed: UInt64,
         rates: CallRates, budgets: @escaping @Sendable () -> [RequestBudget],
-        sweeper: SweepService? = nil, clock: @escaping @Sendable () -> Moment, timers: TimerSource = .system,
+        sweeper: SweepService? = nil, volumes: VolumeService? = nil, clock: @escaping @Sendable () -> Moment,
+        timers: TimerSource = .system,
         logger: Logger, observer: (any ControllerObserver)? = nil
     ) {
         self.store = store
@@ -47,6 +49,7 @@ package final class ControllerService: Service {
         self.output = output
         self.designer = designer
         self.sweeper = sweeper
+        self.volumes = volumes
         self.budgets = budgets
         self.clock = clock
         self.logger = logger
@@ -101,7 +104,10 @@ package final class ControllerService: Service {
             defer { state.freeze = freeze }
             return state.freeze != freeze
         }
-        if isNews == true { step(.freezeChanged(freeze)) }
+        if isNews == true {
+            step(.freezeChanged(freeze))
+            if freeze == nil { volumes?.wakeAll() }
+        }
         return isNews != nil
     }
 
@@ -111,6 +117,7 @@ package final class ControllerService: Service {
         guard state.withLockedValue({ $0.epoch == nil }) else { return }
         let epoch = try await store.beginEpoch(writer: designer.writer)
         sweeper?.begin(epoch)
+        volumes?.begin(epoch)
         state.withLockedValue { $0.epoch = epoch }
     }
 
@@ -137,6 +144,7 @@ package final class ControllerService: Service {
                     for uid in uids { self.step(.changed(uid)) }
                 }
             }
+            if let volumes { group.addTask { await volumes.live() } }
             for await effect in self.effects {
                 group.addTask { await self.perform(effect) }
             }

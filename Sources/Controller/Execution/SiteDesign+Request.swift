@@ -1,4 +1,5 @@
 package import AzureClient
+import DesiredState
 
 /// From the design to what is sent: the fields that the ground asks for, and what others set and we carry over.
 extension SiteDesign {
@@ -14,9 +15,14 @@ extension SiteDesign {
     }
 
     /// The request that makes the site so.
-    /// - Parameter existing: the site as it was read a moment ago; nil for a new one.
+    /// - Parameters:
+    ///   - existing: the site as it was read a moment ago; nil for a new one.
+    ///   - mounts: our own with their keys; nil where the site has none and is to have none.
     /// - Throws: if Azure would refuse it for its size.
-    package func request(on ground: Ground, replacing existing: SiteDetails?) throws(DesignFault) -> SiteRequest {
+    package func request(
+        on ground: Ground, replacing existing: SiteDetails?, mounts keyed: [String: SiteMount]? = nil
+    ) throws(DesignFault) -> SiteRequest {
+        try checkMounts(on: ground)
         let allTags = foreignTags(of: existing?.site).merging(tags) { _, own in own }
         try SiteDesign.check(allTags)
         var identities = existing?.site.identities ?? ManagedIdentities()
@@ -29,7 +35,47 @@ extension SiteDesign {
             identities: identities.isEmpty ? nil : identities)
         if pullsWithIdentity { request.registryIdentity = registryIdentity(on: ground) }
         for field in fields(on: ground) { field.apply(to: &request) }
+        if let keyed { request.mounts = foreignMounts(of: existing).merging(keyed) { _, own in own } }
+        if (request.mounts ?? [:]).count > VolumeMount.maximumCount {
+            throw DesignFault(
+                reason: "TooManyMounts",
+                description:
+                    "the site would have \(request.mounts?.count ?? 0) mounts with those that others put there; "
+                    + "App Service allows \(VolumeMount.maximumCount): take some of theirs away")
+        }
         return request
+    }
+
+    private func checkMounts(on ground: Ground) throws(DesignFault) {
+        guard !mounts.isEmpty else { return }
+        if case .containerApps = ground {
+            throw DesignFault(
+                reason: "NoMounts",
+                description: "Function Apps in a Container Apps environment mount no shares: take a plan, or no volumes"
+            )
+        }
+        if mounts.values.contains(where: { $0.accountName.isEmpty }) {
+            throw DesignFault(
+                reason: "NoStorageAccount",
+                description:
+                    "the record mounts volumes, and no storage account is configured for them (azf.volumes_account)")
+        }
+    }
+
+    /// Whether the site has mounts of ours, or is to have some: then its mounts are read before it is written.
+    package func concernsMounts(_ existing: SiteDetails?) -> Bool {
+        !mounts.isEmpty || !SiteDesign.ownedMounts(in: existing?.appSettings ?? [:]).isEmpty
+    }
+
+    private func foreignMounts(of existing: SiteDetails?) -> [String: SiteMount] {
+        let own = SiteDesign.ownedMounts(in: existing?.appSettings ?? [:])
+        return (existing?.mounts ?? [:]).filter { !own.contains($0.key) }
+    }
+
+    /// The mounts that were ours when the site was written last.
+    private static func ownedMounts(in settings: [String: Secret]) -> Set<String> {
+        let list = settings.first { $0.key.uppercased() == SiteSetting.mounts }?.value.reveal() ?? ""
+        return Set(list.split(separator: ",").map(String.init))
     }
 
     private func hosting(_ ground: Ground) -> SiteRequest.Hosting {

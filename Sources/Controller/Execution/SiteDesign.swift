@@ -60,7 +60,7 @@ package struct SiteDesign: Hashable, Sendable, CustomStringConvertible, CustomDe
     /// The image comes from an Azure registry and is pulled by `identity`.
     package let pullsWithIdentity: Bool
     package let workloadProfile: String?
-    /// By id. Records cannot ask for volumes yet, so there are none.
+    /// By id, without keys: those are read when the site is written.
     package var mounts: [String: SiteMount] = [:]
     /// A site with this uid may be written although another installation has made it.
     package var takesOver = false
@@ -82,6 +82,8 @@ package enum SiteSetting {
     /// Names of all settings that we set, joined by commas. It travels with the settings themselves, so that it is right
     /// whoever wrote them last: what is not among them and not declared is somebody else's, and is carried over.
     package static let owned = "SKLS_OWNED_SETTINGS"
+    /// Ids of the mounts that are ours, joined by commas; a site without any does not have it. As with ``owned``, what is not among them is carried over.
+    package static let mounts = "SKLS_MOUNTS"
     /// Credentials for a registry; where they stand they win over an identity (terraform-provider-azurerm issues 26341
     /// and 30864, read 2026-11).
     package static let registry = [

@@ -55,6 +55,8 @@ extension SiteDesigner {
         package var hasContentShare = true
         package var applicationInsights: Secret?
         package var registry: Registry?
+        /// Where volumes' shares are; `nil` = there are no volumes.
+        package var volumeAccount: StorageAccountName?
         /// `nil` = agents call nobody.
         package var callback: Callback?
         /// Whether agents copy what commands write to the container's console, where a diagnostic setting can send it to a log workspace.

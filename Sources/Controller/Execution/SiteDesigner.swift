@@ -41,6 +41,7 @@ package struct SiteDesigner: Sendable {
             contentShare: contentShare(siteName: name), tags: tags, identity: configuration.identity,
             pullsWithIdentity: pullsWithIdentity(record.spec.image), workloadProfile: configuration.workloadProfile)
         design.takesOver = record.spec.adoption == .ifTagged
+        design.mounts = mounts(of: record)
         return design
     }
 
@@ -68,9 +69,30 @@ package struct SiteDesigner: Sendable {
     // MARK: parts
 
     private func appSettings(of record: FunctionApp) -> [SiteDesign.Setting] {
-        appSettings(
+        let settings = appSettings(
             of: record.spec.azure.appSettings, agentSecret: agentSecret(of: record.uid), uid: record.uid.text,
             keepsLog: record.keepsLog)
+        guard !record.spec.volumes.isEmpty else { return settings }
+        let ids = mounts(of: record).keys.sorted().joined(separator: ",")
+        return
+            (settings.filter { $0.name.uppercased() != SiteSetting.mounts }
+            + [SiteDesign.Setting(name: SiteSetting.mounts, value: ids)]).sorted { $0.name < $1.name }
+    }
+
+    /// By an id that follows from the path, so that another volume on the same path takes its place.
+    private func mounts(of record: FunctionApp) -> [String: SiteMount] {
+        Dictionary(
+            record.spec.volumes.map { volume in
+                let hash = SHA256.hash(data: Data(volume.mountPath.utf8)).prefix(6).map { byte in
+                    (byte < 16 ? "0" : "") + String(byte, radix: 16)
+                }.joined()
+                return (
+                    "skls-" + hash,
+                    SiteMount(
+                        accountName: configuration.volumeAccount?.rawValue ?? "",
+                        shareName: VolumeShare.name(of: volume.name, instance: instance), mountPath: volume.mountPath)
+                )
+            }, uniquingKeysWith: { first, _ in first })
     }
 
     /// As many whole names as fit into a tag.
@@ -115,6 +137,9 @@ package struct SiteDesigner: Sendable {
         for setting in appSettings(of: record) { fields += ["setting", setting.name, setting.value] }
         for setting in contentShare(siteName: SiteDesigner.siteName(of: record.uid)) {
             fields += ["share", setting.name, setting.value]
+        }
+        for (id, mount) in mounts(of: record).sorted(by: { $0.key < $1.key }) {
+            fields += ["mount", id, mount.accountName, mount.shareName, mount.mountPath]
         }
         if let identity = configuration.identity {
             fields += ["identity", identity.resourceID.lowercased(), identity.clientID, "\(design.pulls)"]

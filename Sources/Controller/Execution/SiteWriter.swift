@@ -10,10 +10,13 @@ import FoundationEssentials
 struct SiteWriter: Sendable {
     private let sites: any SitesAPI
     private let plans: PlanDirectory
+    private let mountKeys: MountKeys?
 
-    init(sites: any SitesAPI, plans: PlanDirectory) {
+    /// `mountKeys`: nil where no volumes are configured.
+    init(sites: any SitesAPI, plans: PlanDirectory, mountKeys: MountKeys? = nil) {
         self.sites = sites
         self.plans = plans
+        self.mountKeys = mountKeys
     }
 
     /// - Parameter isUpdate: the site was seen; it is read again, with its settings.
@@ -21,7 +24,7 @@ struct SiteWriter: Sendable {
         _ design: SiteDesign, isUpdate: Bool, correlationID: CorrelationID
     ) async throws(AzureError) -> CallResult {
         let name = try SiteName(checking: design.name)
-        let existing = isUpdate ? try await existing(name, correlationID) : nil
+        var existing = isUpdate ? try await existing(name, correlationID) : nil
         if let existing, !design.mayReplace(existing.site) {
             return .failed(
                 .init(kind: .transient, message: "the site \(design.name) has lost our tags; it is looked at again"))
@@ -39,8 +42,23 @@ struct SiteWriter: Sendable {
             }
         }
         let request: SiteRequest
+        var mounts: [String: SiteMount]?
+        if design.concernsMounts(existing) {
+            if let fault = await mountKeys?.fault(design.mounts) {
+                return .failed(.init(kind: .terminal(reason: fault.reason), message: fault.description))
+            }
+            if existing != nil {
+                existing?.mounts = try await sites.listMounts(name, correlationID: correlationID)
+            }
+            // Without keys where there are none to be had: what comes of it is told by the request.
+            mounts =
+                design.mounts.isEmpty
+                ? [:]
+                : try await mountKeys?.keyed(
+                    design.mounts, isRepair: existing != nil, correlationID: correlationID) ?? design.mounts
+        }
         do throws(DesignFault) {
-            request = try design.request(on: ground, replacing: existing)
+            request = try design.request(on: ground, replacing: existing, mounts: mounts)
         } catch {
             return .failed(.init(kind: .terminal(reason: error.reason), message: error.description))
         }

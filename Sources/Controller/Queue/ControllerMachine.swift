@@ -259,7 +259,7 @@ package struct ControllerMachine {
         case .conflict, .notFound, .attemptOpen:
             rest(uid, .requeue)
             wake(uid)
-        case .fenced, .unavailable, .cancelled, .damaged, .inUse, .nameTaken, .compacted:
+        case .fenced, .unavailable, .cancelled, .damaged, .inUse, .nameTaken, .compacted, .volume:
             retryLater(uid, why: "\(error)", now, &effects)
         }
     }

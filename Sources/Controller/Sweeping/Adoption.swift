@@ -52,7 +52,7 @@ struct Adoption {
         let ours = Set(
             (designer.appSettings(of: [:], agentSecret: "", uid: "") + designer.contentShare(siteName: "")).map {
                 $0.name.uppercased()
-            } + SiteSetting.registry + [SiteSetting.owned] + Adoption.platformSettings)
+            } + SiteSetting.registry + [SiteSetting.owned, SiteSetting.mounts] + Adoption.platformSettings)
         return settings.filter { owned.contains($0.key.uppercased()) && !ours.contains($0.key.uppercased()) }
             .mapValues { $0.reveal() }
     }

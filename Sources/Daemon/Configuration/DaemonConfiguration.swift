@@ -227,6 +227,7 @@ extension AzureSettings {
             ("SKLS_SITE_ADDRESS", address.url), ("SKLS_REGISTRY", address.url),
             ("SKLS_LOGS_ENDPOINT", address.url), ("SKLS_LOG_WORKSPACE", simulator.logs.workspaceID),
             ("SKLS_LOG_SETTLE_SECONDS", String(Int((900 * simulator.latencyScale).rounded(.up)))),
-        ] + (simulator.quota.isEnforced ? [] : [("SKLS_REQUEST_RATES", "unlimited")])
+        ] + (simulator.storageAccount.map { [("SKLS_VOLUMES_ACCOUNT", $0)] } ?? [])
+            + (simulator.quota.isEnforced ? [] : [("SKLS_REQUEST_RATES", "unlimited")])
     }
 }

@@ -52,6 +52,7 @@ struct Setting: Hashable, Sendable {
         Setting("azf.resource_group", "SKLS_RESOURCE_GROUP", "SOCKERLESS_AZF_RESOURCE_GROUP"),
         Setting("azf.location", "SKLS_LOCATION", "SOCKERLESS_AZF_LOCATION"),
         Setting("azf.storage_account", "SKLS_STORAGE_ACCOUNT", "SOCKERLESS_AZF_STORAGE_ACCOUNT"),
+        Setting("azf.volumes_account", "SKLS_VOLUMES_ACCOUNT"),
         Setting("azf.registry", "SKLS_REGISTRY", "SOCKERLESS_AZF_REGISTRY"),
         Setting("azf.app_service_plan", "SKLS_PLAN", "SOCKERLESS_AZF_APP_SERVICE_PLAN"),
         Setting("azf.timeout", "SKLS_TIMEOUT_SECONDS", "SOCKERLESS_AZF_TIMEOUT", usual: "600"),

@@ -10,6 +10,8 @@ package struct SiteSettings: Sendable, CustomReflectable, CustomStringConvertibl
     /// An account without an identity that reaches it: its key has to be asked for.
     private(set) var keylessAccount: StorageAccountName?
     private let hasContentShare: Bool
+    /// Where volumes' shares go.
+    private let volumeAccount: StorageAccountName?
     private let applicationInsights: Secret?
     private let registry: SiteDesigner.Configuration.Registry?
 
@@ -48,6 +50,7 @@ package struct SiteSettings: Sendable, CustomReflectable, CustomStringConvertibl
             hasContentShare = true
             faults.append("SKLS_CONTENT_SHARE is neither on nor off: \(other)")
         }
+        volumeAccount = SiteSettings.volumeAccount(optional, &faults)
         applicationInsights = optional("SKLS_APPINSIGHTS_CONNECTION_STRING").map { Secret($0) }
         let parts = ["SERVER", "USERNAME", "PASSWORD"].map { optional("SKLS_REGISTRY_" + $0) }
         if let server = parts[0], let username = parts[1], let password = parts[2] {
@@ -58,6 +61,21 @@ package struct SiteSettings: Sendable, CustomReflectable, CustomStringConvertibl
                 faults.append("SKLS_REGISTRY_SERVER, SKLS_REGISTRY_USERNAME and SKLS_REGISTRY_PASSWORD belong together")
             }
         }
+    }
+
+    /// The account of the platform's state unless another one, or none, is said. A fault of that one is told where it is read.
+    private static func volumeAccount(
+        _ optional: (String) -> String?, _ faults: inout [String]
+    ) -> StorageAccountName? {
+        guard let text = optional("SKLS_VOLUMES_ACCOUNT") else {
+            return optional("SKLS_STORAGE_ACCOUNT").flatMap { StorageAccountName(rawValue: $0) }
+        }
+        guard text != "off" else { return nil }
+        let name = StorageAccountName(rawValue: text)
+        if name == nil {
+            faults.append("SKLS_VOLUMES_ACCOUNT: 3 to 24 lower-case letters and digits, or off, not \(text)")
+        }
+        return name
     }
 
     /// With the key of the account that has no identity. `suffix` = of the cloud's storage services.
@@ -100,6 +118,8 @@ package struct SiteSettings: Sendable, CustomReflectable, CustomStringConvertibl
         configuration.identity = identity
         configuration.storage = storage
         configuration.hasContentShare = hasContentShare
+        // A Function App in a Container Apps environment mounts no shares.
+        configuration.volumeAccount = environment == nil ? volumeAccount : nil
         configuration.applicationInsights = applicationInsights
         configuration.registry = registry
     }

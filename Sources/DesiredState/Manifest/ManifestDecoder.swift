@@ -112,7 +112,13 @@ struct ManifestDecoder {
         spec.tty = values["tty"].flatMap { bool($0, at: "spec.tty") } ?? false
         spec.invocations = values["invocations"].flatMap { int($0, at: "spec.invocations", in: 0...1_000_000) } ?? 1
         spec.run = values["run"].map { run($0) } ?? RunPolicy()
+        spec.volumes = values["volumes"].map { volumes($0) } ?? []
         spec.hosting = values["hosting"].map { hosting($0) } ?? Hosting()
+        if !spec.volumes.isEmpty, spec.hosting.managedEnvironment != nil {
+            note(
+                values["volumes"], "spec.volumes",
+                "Function Apps in a Container Apps environment mount no shares; take a plan")
+        }
         spec.azure = values["azure"].map { azure($0) } ?? AzureSettings()
         spec.suspend = values["suspend"].flatMap { suspension($0) }
         spec.drift = values["drift"].flatMap { choice($0, at: "spec.drift") } ?? spec.drift
@@ -246,6 +252,47 @@ struct ManifestDecoder {
                 note(values["value"], field + ".value", "must not hold the character NUL")
             }
             return value.map { EnvironmentVariable(name: name, value: $0) }
+        }
+    }
+
+    private mutating func volumes(_ node: DocumentNode) -> [VolumeMount] {
+        guard case .sequence(let items) = node.content else {
+            note(node, "spec.volumes", "must be a list of {name: …, mountPath: …}, not \(node.kindText)")
+            return []
+        }
+        if items.count > VolumeMount.maximumCount {
+            note(
+                node, "spec.volumes",
+                "\(items.count) volumes; App Service mounts at most \(VolumeMount.maximumCount) into a Function App")
+        }
+        var places: [String: DocumentNode] = [:]
+        return items.enumerated().compactMap { index, item -> VolumeMount? in
+            let field = "spec.volumes[\(index)]"
+            guard let values = fields(item, at: field) else { return nil }
+            let name = values["name"].flatMap { node in
+                string(node, at: field + ".name").flatMap { text -> VolumeName? in
+                    let name = VolumeName(text)
+                    if name == nil {
+                        note(
+                            node, field + ".name",
+                            "\(quoted(text)) is no name of a volume: 2 to 255 of a-z A-Z 0-9 _ . - beginning with a letter or digit"
+                        )
+                    }
+                    return name
+                }
+            }
+            guard let node = values["mountPath"], let text = string(node, at: field + ".mountPath") else { return nil }
+            guard text.hasPrefix("/") else {
+                note(node, field + ".mountPath", "\(quoted(text)) is not absolute; it must begin with /")
+                return nil
+            }
+            let path = VolumeMount.cleaned(text)
+            if let refusal = VolumeMount.refusal(of: path) { note(node, field + ".mountPath", refusal) }
+            if let first = places[path] {
+                note(node, field + ".mountPath", "\(path) is given already, at \(first.line):\(first.column)")
+            }
+            places[path] = places[path] ?? node
+            return name.map { VolumeMount(name: $0, mountPath: path) }
         }
     }
 

@@ -24,10 +24,11 @@ package enum ManifestKeys {
         "spec": Mapping(
             [
                 "image", "command", "args", "env", "workingDir", "user", "stdin", "tty", "invocations", "run",
-                "hosting", "azure", "suspend", "drift", "replacement", "deletionPolicy", "adoption", "stop",
+                "volumes", "hosting", "azure", "suspend", "drift", "replacement", "deletionPolicy", "adoption", "stop",
             ], required: ["image"]),
         "spec.env[]": Mapping(["name", "value"], required: ["name", "value"]),
         "spec.run": Mapping(["timeoutSeconds", "ttlSecondsAfterFinished", "delivery", "attemptLimit"]),
+        "spec.volumes[]": Mapping(["name", "mountPath"], required: ["name", "mountPath"]),
         "spec.hosting": Mapping(["plan", "managedEnvironment"]),
         "spec.azure": Mapping(["appSettings", "tags"]),
         "spec.suspend": Mapping(["by", "until", "reason"]),

@@ -78,6 +78,7 @@ extension EngineEvent {
         var events: [EngineEvent] = []
         if let attempt = record.status.runs.last?.decidingAttempt, attempt.isLive {
             events.append(died(attempt, at: instant, exitCode: 137, of: record))
+            events += record.spec.volumes.map { unmounted($0, at: instant, from: record) }
         }
         return events + [EngineEvent(at: instant, "destroy", of: record)]
     }
@@ -90,14 +91,33 @@ extension EngineEvent {
         if before?.startedAt == nil {
             // moby tells nothing of a command that could not be started (v28, `daemon/start.go`).
             if attempt.outcome == .startFailed || attempt.outcome == .refused { return [] }
+            events += record.spec.volumes.map { mounted($0, at: startedAt, in: record) }
             events.append(EngineEvent(at: startedAt, "start", of: record))
         }
         guard let outcome = attempt.outcome else { return events }
         let endedAt = attempt.finishedAt ?? startedAt
         events.append(
             died(attempt, at: endedAt, exitCode: attempt.exitCode ?? outcome.usualExitCode, of: record))
+        events += record.spec.volumes.map { unmounted($0, at: endedAt, from: record) }
         if record.spec.stop?.run == run { events.append(EngineEvent(at: endedAt, "stop", of: record)) }
         return events
+    }
+
+    /// Docker's clients see a volume mounted for the time of a run (moby v28, `daemon/volumes.go`); the site's own mount is there for as long as the
+    /// site.
+    private static func mounted(_ mount: VolumeMount, at instant: Instant, in record: FunctionApp) -> EngineEvent {
+        EngineEvent(
+            at: instant, .volume, "mount", actor: mount.name.text,
+            attributes: [
+                "container": record.uid.text, "destination": mount.mountPath, "driver": "local", "propagation": "",
+                "read/write": "true",
+            ])
+    }
+
+    private static func unmounted(_ mount: VolumeMount, at instant: Instant, from record: FunctionApp) -> EngineEvent {
+        EngineEvent(
+            at: instant, .volume, "unmount", actor: mount.name.text,
+            attributes: ["container": record.uid.text, "driver": "local"])
     }
 
     private static func died(

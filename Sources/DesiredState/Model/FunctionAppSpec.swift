@@ -18,6 +18,8 @@ package struct FunctionAppSpec: Hashable, Sendable {
     /// How many runs should have happened in all. Raising it starts a run; lowering it does nothing. Default: 1.
     package var invocations: Int
     package var run: RunPolicy
+    /// What is mounted into the container. Default: nothing.
+    package var volumes: [VolumeMount]
     package var hosting: Hosting
     package var azure: AzureSettings
     /// Nothing is written to Azure for a suspended record, except when it is deleted. Default: `nil`, not suspended.
@@ -36,7 +38,7 @@ package struct FunctionAppSpec: Hashable, Sendable {
     package init(
         image: ImageReference, command: [String] = [], args: [String] = [], env: [EnvironmentVariable] = [],
         workingDir: String? = nil, user: String? = nil, stdin: Bool = false, tty: Bool = false,
-        invocations: Int = 1, run: RunPolicy = RunPolicy(), hosting: Hosting = Hosting(),
+        invocations: Int = 1, run: RunPolicy = RunPolicy(), volumes: [VolumeMount] = [], hosting: Hosting = Hosting(),
         azure: AzureSettings = AzureSettings(),
         suspend: Suspension? = nil, drift: DriftPolicy = .repair, replacement: ReplacementPolicy = .never,
         deletionPolicy: DeletionPolicy = .delete, adoption: AdoptionPolicy = .never, stop: StopRequest? = nil
@@ -51,6 +53,7 @@ package struct FunctionAppSpec: Hashable, Sendable {
         self.tty = tty
         self.invocations = invocations
         self.run = run
+        self.volumes = volumes
         self.hosting = hosting
         self.azure = azure
         self.suspend = suspend
@@ -160,8 +163,8 @@ package struct StopRequest: Hashable, Sendable, Codable {
 
 extension FunctionAppSpec: Codable {
     private enum CodingKeys: String, CodingKey {
-        case image, command, args, env, workingDir, user, stdin, tty, invocations, run, hosting, azure, suspend, drift
-        case replacement, deletionPolicy, adoption, stop
+        case image, command, args, env, workingDir, user, stdin, tty, invocations, run, volumes, hosting, azure, suspend
+        case drift, replacement, deletionPolicy, adoption, stop
     }
 
     /// Absent keys take their defaults, so that records written by an older release can be read.
@@ -178,6 +181,7 @@ extension FunctionAppSpec: Codable {
             tty: try container.decodeIfPresent(Bool.self, forKey: .tty) ?? false,
             invocations: try container.decodeIfPresent(Int.self, forKey: .invocations) ?? 1,
             run: try container.decodeIfPresent(RunPolicy.self, forKey: .run) ?? RunPolicy(),
+            volumes: try container.decodeIfPresent([VolumeMount].self, forKey: .volumes) ?? [],
             hosting: try container.decodeIfPresent(Hosting.self, forKey: .hosting) ?? Hosting(),
             azure: try container.decodeIfPresent(AzureSettings.self, forKey: .azure) ?? AzureSettings(),
             suspend: try container.decodeIfPresent(SuspensionField.self, forKey: .suspend)?.suspension,

@@ -31,6 +31,7 @@ struct MemoryTables: Sendable {
     var tombstones: [UID: Tombstone] = [:]
     var sightings: [String: Sighting] = [:]
     var images: [String: ImageRecord] = [:]
+    var volumes: [VolumeName: Volume] = [:]
     /// Oldest first, with some more than are kept.
     var events: [EngineEvent] = []
     /// With the store's revision when the next life began; before that the largest there is.

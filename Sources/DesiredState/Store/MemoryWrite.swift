@@ -67,6 +67,10 @@ struct MemoryWrite {
         case .createExec(let exec): try createExec(exec, in: &tables)
         case .startExec(let id, let instant): try startExec(id, at: instant, in: &tables)
         case .finishExec(let id, let result): finishExec(id, result, in: &tables)
+        case .putVolume(let volume, let expected): try putVolume(volume, ifGeneration: expected, in: &tables)
+        case .endVolume(let name, let uid): endVolume(name, with: uid, in: &tables)
+        case .removeVolume(let name, let expected): try removeVolume(name, ifGeneration: expected, in: &tables)
+        case .requireVolume(let name): try tables.requireVolume(name)
         case .setFreeze(let freeze): set(\.freeze, freeze, in: &tables)
         case .acceptWriter(let writer): set(\.writers, writer, Revision(.max), in: &tables)
         case .raiseRevision(let wanted):

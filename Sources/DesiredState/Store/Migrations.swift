@@ -126,6 +126,21 @@ enum Migrations {
                     CREATE INDEX openExecs ON execs (number) WHERE isOpen;
                     """)
         }
+        migrator.registerMigration("6") { database in
+            try database.execute(
+                sql: """
+                    CREATE TABLE volumes (
+                        name TEXT NOT NULL PRIMARY KEY,
+                        document BLOB NOT NULL
+                    );
+                    CREATE TABLE volumeUses (
+                        volume TEXT NOT NULL,
+                        uid TEXT NOT NULL REFERENCES records (uid),
+                        PRIMARY KEY (volume, uid)
+                    );
+                    CREATE INDEX volumeUsesByRecord ON volumeUses (uid);
+                    """)
+        }
         return migrator
     }
 }

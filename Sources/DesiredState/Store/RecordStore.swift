@@ -33,6 +33,14 @@ package protocol RecordStore: Sendable {
     /// In order of their canonical references.
     func images() async throws(StoreError) -> [ImageRecord]
 
+    // MARK: volumes
+
+    func volume(_ name: VolumeName) async throws(StoreError) -> Volume?
+    /// In order of names.
+    func volumes() async throws(StoreError) -> [Volume]
+    /// Which records mount which volumes, those that are being deleted among them.
+    func volumeUsers() async throws(StoreError) -> [VolumeName: [UID]]
+
     // MARK: events of Docker's clients
 
     /// Up to `limit` events with higher numbers that happened at `since` or later (`nil` = whenever), oldest first. The oldest ones of all give way: a
@@ -223,6 +231,15 @@ package struct Transaction: Hashable, Sendable {
         case finishExec(id: String, ExecResult)
         /// Does nothing when there is none.
         case removeImage(String)
+        /// Fails with `volume` unless its newest generation is this one, `nil` = there is none; and for one that is to be removed while records
+        /// mount it.
+        case putVolume(Volume, ifGeneration: Int64?)
+        /// It goes with this record; `nil` = with none. Does nothing when there is none of that name.
+        case endVolume(VolumeName, with: UID?)
+        /// Fails with `volume` unless its newest generation is this one.
+        case removeVolume(VolumeName, ifGeneration: Int64)
+        /// Fails with `volume` unless it is ready.
+        case requireVolume(VolumeName)
         /// For what records do not tell by themselves.
         case addEvent(EngineEvent)
         /// Takes the place of an earlier sighting of that site.
@@ -262,6 +279,15 @@ package struct Transaction: Hashable, Sendable {
     }
 }
 
+/// Why a write about a volume was refused.
+package enum VolumeConflict: Hashable, Sendable {
+    /// Somebody else wrote in between: read again.
+    case changed(VolumeName)
+    case inUse(VolumeName, by: [UID])
+    /// It is not there, or not ready.
+    case missing(VolumeName)
+}
+
 package struct StoreError: Error, Hashable, Sendable, CustomStringConvertible {
     package enum Code: Hashable, Sendable {
         case notFound(UID)
@@ -269,6 +295,7 @@ package struct StoreError: Error, Hashable, Sendable, CustomStringConvertible {
         case conflict(current: Revision)
         case nameTaken(RecordName, by: UID)
         case attemptOpen
+        case volume(VolumeConflict)
         /// `watch` cannot go on from this revision: list again.
         case compacted(Revision)
         /// The state directory is used by another process.
@@ -298,6 +325,9 @@ package struct StoreError: Error, Hashable, Sendable, CustomStringConvertible {
             case .conflict(let current): "the record was changed meanwhile (now at revision \(current))"
             case .nameTaken(let name, let uid): "the name \(name) is used by \(uid)"
             case .attemptOpen: "an attempt of this record is open"
+            case .volume(.changed(let name)): "the volume \(name) was changed meanwhile"
+            case .volume(.inUse(let name, _)): "the volume \(name) is in use"
+            case .volume(.missing(let name)): "there is no volume \(name) that could be mounted"
             case .compacted(let oldest): "changes before revision \(oldest) are forgotten"
             case .fenced(let newest): "another controller works on this store (epoch \(newest.number))"
             case .inUse: "the state directory is in use by another process"

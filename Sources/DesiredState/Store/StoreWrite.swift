@@ -65,6 +65,10 @@ struct StoreWrite {
         case .createExec(let exec): try createExec(exec)
         case .startExec(let id, let instant): try startExec(id, at: instant)
         case .finishExec(let id, let result): try finishExec(id, result)
+        case .putVolume(let volume, let expected): try putVolume(volume, ifGeneration: expected)
+        case .endVolume(let name, let uid): try endVolume(name, with: uid)
+        case .removeVolume(let name, let expected): try removeVolume(name, ifGeneration: expected)
+        case .requireVolume(let name): try requireVolume(name)
         case .setFreeze(let freeze):
             try execute("UPDATE store SET freeze = ?", [try freeze.map { try JSONEncoder().encode($0) }])
         case .acceptWriter(let writer):
@@ -122,6 +126,7 @@ struct StoreWrite {
                 record.uid.text, record.metadata.name.text, record.isBeingDeleted, revision.number, revision.number,
                 try RecordRow.encode(record, revision: revision),
             ])
+        try useVolumes(record, instead: nil)
         events += EngineEvent.created(record)
         touched.insert(record.uid)
     }
@@ -153,6 +158,7 @@ struct StoreWrite {
                 record.metadata.name.text, record.isBeingDeleted, revision.number,
                 try RecordRow.encode(record, revision: revision), uid.text,
             ])
+        try useVolumes(record, instead: before)
         events += EngineEvent.changed(from: before, to: record)
         touched.insert(uid)
     }
@@ -164,6 +170,7 @@ struct StoreWrite {
         try execute("DELETE FROM inventories WHERE uid = ?", [uid.text])
         try execute("DELETE FROM journal WHERE uid = ?", [uid.text])
         try execute("DELETE FROM execs WHERE uid = ?", [uid.text])
+        try execute("DELETE FROM volumeUses WHERE uid = ?", [uid.text])
         try execute("DELETE FROM records WHERE uid = ?", [uid.text])
         try execute(
             "INSERT INTO deletions (revision, uid, document) VALUES (?, ?, ?)",

@@ -114,6 +114,21 @@ struct LifeStore: RecordStore {
         return try await base.images()
     }
 
+    func volume(_ name: VolumeName) async throws(StoreError) -> Volume? {
+        try await approach(isWrite: false)
+        return try await base.volume(name)
+    }
+
+    func volumes() async throws(StoreError) -> [Volume] {
+        try await approach(isWrite: false)
+        return try await base.volumes()
+    }
+
+    func volumeUsers() async throws(StoreError) -> [VolumeName: [UID]] {
+        try await approach(isWrite: false)
+        return try await base.volumeUsers()
+    }
+
     func events(after number: Int64, since: Instant?, limit: Int) async throws(StoreError) -> [EngineEvent] {
         try await approach(isWrite: false)
         return try await base.events(after: number, since: since, limit: limit)

@@ -12,7 +12,8 @@ extension Transaction.Operation {
         case .openAttempt(let attempt): attempt.uid
         case .createExec(let exec): exec.uid
         case .acknowledgeAttempt, .finishAttempt, .startExec, .finishExec, .putImage, .removeImage, .addEvent,
-            .keepSighting, .dropSighting, .setFreeze, .acceptWriter, .raiseRevision:
+            .keepSighting, .dropSighting, .putVolume, .endVolume, .removeVolume, .requireVolume, .setFreeze,
+            .acceptWriter, .raiseRevision:
             nil
         }
     }

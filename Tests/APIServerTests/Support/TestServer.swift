@@ -29,7 +29,7 @@ struct TestServer: Sendable {
         limits: APIServerConfiguration.Limits = .init(), images: any ImageResolver = FakeRegistry(),
         sessions: any ContainerSessions = NoSessions(), archive: (any LogArchive)? = nil,
         policy: APIServerConfiguration.SessionPolicy = .asProvided, login: (any RegistryLogin)? = nil,
-        group: String? = nil,
+        group: String? = nil, hasVolumes: Bool = false,
         tcp: @Sendable (String) throws -> [TCPListener] = { _ in [] },
         logLevel: Logger.Level = .error,
         _ body: @Sendable (TestServer) async throws -> Void
@@ -38,8 +38,7 @@ struct TestServer: Sendable {
         defer { directory.remove() }
         try await with(
             directory, limits: limits, images: images, sessions: sessions, archive: archive, policy: policy,
-            login: login, group: group,
-            tcp: tcp, logLevel: logLevel, body)
+            login: login, group: group, hasVolumes: hasVolumes, tcp: tcp, logLevel: logLevel, body)
     }
 
     /// On what an earlier server has left in the directory.
@@ -48,7 +47,7 @@ struct TestServer: Sendable {
         images: any ImageResolver = FakeRegistry(), sessions: any ContainerSessions = NoSessions(),
         archive: (any LogArchive)? = nil, policy: APIServerConfiguration.SessionPolicy = .asProvided,
         login: (any RegistryLogin)? = nil,
-        group: String? = nil, tcp: @Sendable (String) throws -> [TCPListener] = { _ in [] },
+        group: String? = nil, hasVolumes: Bool = false, tcp: @Sendable (String) throws -> [TCPListener] = { _ in [] },
         logLevel: Logger.Level = .error, _ body: @Sendable (TestServer) async throws -> Void
     ) async throws {
         var generator = SystemRandomNumberGenerator()
@@ -71,7 +70,7 @@ struct TestServer: Sendable {
         let server = APIServer(
             configuration: configuration, store: store, output: output, runInput: controller, images: images,
             readiness: readiness, leaks: leaks, sessions: sessions, archive: archive, registryLogin: login,
-            previewer: previewer,
+            volumes: hasVolumes ? FakeVolumes(store: store) : NoVolumes(), previewer: previewer,
             clock: { Instant.now },
             logger: logger,
             onListening: { listening.finish() }, onListeningTCP: { port in ports.withLockedValue { $0.append(port) } })

@@ -11,7 +11,7 @@ struct SystemCLITests {
             _ = try await server.docker("run", "--name", "job", "alpine", "play", "exit:3")
             _ = try await server.docker("rm", "job")
             let told = try await server.docker(
-                "events", "--since", "1", "--until", String(Instant.now.unixSeconds), "--filter", "container=job",
+                "events", "--since", "1", "--until", String(Instant.now.unixSeconds + 1), "--filter", "container=job",
                 "--format", "{{.Action}} {{.Actor.Attributes.exitCode}}")
             #expect(told.exitCode == 0, "\(told.errors)")
             #expect(

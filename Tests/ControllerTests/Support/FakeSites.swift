@@ -8,6 +8,7 @@ final class FakeSites: SitesAPI {
         var written: [SiteRequest] = []
         var patched: [SitePatch] = []
         var details: SiteDetails?
+        var mounts: [String: SiteMount] = [:]
         var plans: [AppServicePlan] = []
         var put: Result<PutOutcome, AzureError>?
         var step: LongRunningOperation.Step?
@@ -83,6 +84,12 @@ final class FakeSites: SitesAPI {
         _ name: SiteName, correlationID: CorrelationID
     ) async throws(AzureError) -> [String: Secret] {
         asked("settings").details?.appSettings ?? [:]
+    }
+
+    func listMounts(
+        _ name: SiteName, correlationID: CorrelationID
+    ) async throws(AzureError) -> [String: SiteMount] {
+        asked("mounts").mounts
     }
 
     func siteDetails(

@@ -6,9 +6,11 @@ import NIOConcurrencyHelpers
 struct MortalStore: RecordStore {
     private let base: any RecordStore
     private let last: Int
+    private let onEnd: @Sendable () -> Void
     private let count = NIOLockedValueBox(0)
 
-    init(_ base: any RecordStore, endsAfter last: Int) {
+    init(_ base: any RecordStore, endsAfter last: Int, onEnd: @escaping @Sendable () -> Void = {}) {
+        self.onEnd = onEnd
         self.base = base
         self.last = last
     }
@@ -23,7 +25,10 @@ struct MortalStore: RecordStore {
             count += 1
             return count == last
         }
-        if isLast { withUnsafeCurrentTask { $0?.cancel() } }
+        if isLast {
+            withUnsafeCurrentTask { $0?.cancel() }
+            onEnd()
+        }
         return revision
     }
 
@@ -54,6 +59,9 @@ struct MortalStore: RecordStore {
     func execs(of uid: UID) async throws(StoreError) -> [ExecRecord] { try await base.execs(of: uid) }
     func openExecs() async throws(StoreError) -> [ExecRecord] { try await base.openExecs() }
     func images() async throws(StoreError) -> [ImageRecord] { try await base.images() }
+    func volume(_ name: VolumeName) async throws(StoreError) -> Volume? { try await base.volume(name) }
+    func volumes() async throws(StoreError) -> [Volume] { try await base.volumes() }
+    func volumeUsers() async throws(StoreError) -> [VolumeName: [UID]] { try await base.volumeUsers() }
     func events(after number: Int64, since: Instant?, limit: Int) async throws(StoreError) -> [EngineEvent] {
         try await base.events(after: number, since: since, limit: limit)
     }

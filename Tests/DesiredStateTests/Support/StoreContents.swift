@@ -14,6 +14,8 @@ struct StoreContents: Equatable, Sendable {
     var inventory: [InventoryEntry]
     var freeze: Freeze?
     var execs: [ExecRecord] = []
+    var volumes: [Volume]
+    var volumeUsers: [VolumeName: [UID]]
     var writers: [String: Revision]
 
     init(_ store: any RecordStore) async throws {
@@ -26,6 +28,8 @@ struct StoreContents: Equatable, Sendable {
         inventory = try await store.inventory("web")
         freeze = try await store.freeze()
         writers = try await store.writers()
+        volumes = try await store.volumes()
+        volumeUsers = try await store.volumeUsers()
         for uid in try await store.allUIDs() {
             records.append(try #require(try await store.load(uid)))
             execs += try await store.execs(of: uid)

@@ -12,7 +12,8 @@ extension AzureClient: SitesAPI {
     ) async throws(AzureError) -> PutOutcome {
         let put = try self.request(
             .putSite, .PUT, scope.site(name), apiVersion: Self.webVersion, body: SiteBody(request),
-            secrets: request.appSettings.map(\.value), correlationID: correlationID)
+            secrets: request.appSettings.map(\.value) + (request.mounts ?? [:]).values.compactMap(\.accessKey),
+            correlationID: correlationID)
         return try written(try await call(put), put)
     }
 

@@ -40,6 +40,8 @@ struct SiteBody: Encodable {
             config.acrUseManagedIdentityCreds = true
             config.acrUserManagedIdentityID = identity
         }
+        // Microsoft.Web 2025-03-01 has them in a PUT's `siteConfig`, too, so that the first container starts with them.
+        config.azureStorageAccounts = request.mounts?.mapValues(\.json)
         config.appSettings = request.appSettings.map { Setting(name: $0.name, value: $0.value.reveal()) }
         switch request.hosting {
         case .plan(let id):
@@ -71,6 +73,7 @@ struct SiteConfigBody: Encodable {
     var acrUserManagedIdentityID: String?
     var publicNetworkAccess: String?
     var appSettings: [SiteBody.Setting]?
+    var azureStorageAccounts: [String: JSONValue]?
 
     init(image: String?) {
         linuxFxVersion = image.map { "DOCKER|" + $0 }

@@ -48,6 +48,8 @@ package struct SiteRequest: Sendable, Hashable {
     package var numberOfWorkers: Int?
     /// How far a generated host name may be used again, such as `NoReuse`; decided at creation.
     package var domainNameLabelScope: String?
+    /// All of the site's mounts by id, with their keys; nil leaves them as they are.
+    package var mounts: [String: SiteMount]?
 
     package init(
         location: String, tags: [String: String], image: String, appSettings: [Setting], hosting: Hosting,

@@ -42,6 +42,10 @@ package protocol SitesAPI: Sendable {
     /// - Throws: `notFound` if there is no such site.
     func listAppSettings(_ name: SiteName, correlationID: CorrelationID) async throws(AzureError) -> [String: Secret]
 
+    /// All mounts by id. A POST, which counts as a write.
+    /// - Throws: `notFound` if there is no such site.
+    func listMounts(_ name: SiteName, correlationID: CorrelationID) async throws(AzureError) -> [String: SiteMount]
+
     /// All that can be read of a site, nil if it does not exist. Two reads, and a POST, which counts as a write, for the
     /// settings and another one for the mounts.
     func siteDetails(

@@ -10,6 +10,8 @@ extension DurablePart {
         world.storage
     } restore: { world, state, _ in
         world.storage = state
+        // Those that a state of an earlier start lacks.
+        world.addStorageAccounts()
     }
 
     static let identities = DurablePart("identities") { world in

@@ -29,6 +29,7 @@ extension World {
             // Below a share there are no snapshots here, so that `$include` changes nothing.
             guard account.shares[name] != nil else { return Reply(status: 204) }
             storage.accounts[account.name]?.shares[name] = nil
+            effects.append(.removeShare(ShareFolder(account: account.name, share: name)))
             return Reply(status: 200)
         default: return call.methodNotAllowed
         }

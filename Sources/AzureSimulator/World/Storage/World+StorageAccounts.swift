@@ -32,6 +32,27 @@ extension World {
         }
     }
 
+    /// The accounts that are there from the start.
+    mutating func addStorageAccounts() {
+        let group = settings.resourceGroups.first ?? "skls"
+        let beginning = Instant(nanoseconds: 0)
+        for name in settings.storageAccounts where storage.accounts[name] == nil {
+            storage.accounts[name] = StorageAccount(
+                name: name, group: group, location: settings.location, kind: "StorageV2", skuName: "Standard_LRS",
+                keys: [
+                    StorageKey("key1", from: &random, at: beginning), StorageKey("key2", from: &random, at: beginning),
+                ], created: beginning, changed: beginning)
+        }
+    }
+
+    /// With all its shares and their files.
+    fileprivate mutating func forgetStorageAccount(_ name: String) {
+        guard let account = storage.accounts.removeValue(forKey: name) else { return }
+        for share in account.shares.keys.sorted() {
+            effects.append(.removeShare(ShareFolder(account: account.name, share: share)))
+        }
+    }
+
     private func storageAccount(_ name: String, group: String) throws(RefusedRequest) -> StorageAccount {
         guard let account = storage.account(name, group: group) else {
             throw .notFound("Microsoft.Storage/storageAccounts/\(name)", group: group)
@@ -50,7 +71,7 @@ extension World {
     // MARK: Names
 
     /// Names are of 3 to 24 digits and lower-case letters (Azure docs, resource-name-rules, read 2026-02).
-    private static func isAccountName(_ name: String) -> Bool {
+    static func isAccountName(_ name: String) -> Bool {
         (3...24).contains(name.utf8.count)
             && name.utf8.allSatisfy {
                 (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0)
@@ -170,7 +191,7 @@ extension World {
 
     private mutating func deleteStorageAccount(_ name: String, group: String) -> Reply {
         guard let account = storage.account(name, group: group) else { return Reply(status: 204) }
-        storage.accounts[account.name] = nil
+        forgetStorageAccount(account.name)
         return Reply(status: 200)
     }
 
@@ -241,7 +262,7 @@ extension ResourceInventory {
             world.storage.accounts[resource.name]?.tags = tags
             world.storage.accounts[resource.name]?.changed = now
         },
-        delete: { world, resource, _ in world.storage.accounts[resource.name] = nil })
+        delete: { world, resource, _ in world.forgetStorageAccount(resource.name) })
 }
 
 extension World {

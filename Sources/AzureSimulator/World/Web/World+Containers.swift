@@ -16,6 +16,12 @@ extension World {
         // Consumption takes containers and never starts them (MicrosoftDocs/azure-docs 63657 and 81696).
         if plan(of: site)?.sku.isConsumption == true { return }
         log(key, "INFO ", "Pulling image: \(image)", at: now)
+        let mounts: [ContainerMount]
+        do throws(MountRefusal) { mounts = try self.mounts(of: site) } catch {
+            log(key, "ERROR", "Failed to mount Azure Storage: \(error.message)", at: now)
+            startFailed(key, at: now)
+            return
+        }
         guard let base = baseRoot(of: image) else {
             log(
                 key, "ERROR",
@@ -28,10 +34,10 @@ extension World {
             startFailed(key, at: now)
             return
         }
-        launch(site, base: base, at: now)
+        launch(site, base: base, mounts: mounts, at: now)
     }
 
-    private mutating func launch(_ site: Site, base: String, at now: Instant) {
+    private mutating func launch(_ site: Site, base: String, mounts: [ContainerMount], at now: Instant) {
         let instance = InstanceID(text: random.hex(64))
         let limit = site.seconds("WEBSITES_CONTAINER_START_TIME_LIMIT", within: 10...1_800) ?? WorldSettings.startLimit
         instances[instance] = Instance(site: site.key, siteName: site.name)
@@ -42,7 +48,8 @@ extension World {
         log(site.key, "INFO ", "Initiating warmup request to container \(name) for site \(site.name)", at: now)
         let launch = ContainerLaunch(
             instance: instance, site: site.name, image: base, environment: environment(of: site),
-            warmUpPath: site.setting("WEBSITE_WARMUP_PATH") ?? "/robots933456.txt", hostName: site.hostName)
+            warmUpPath: site.setting("WEBSITE_WARMUP_PATH") ?? "/robots933456.txt", hostName: site.hostName,
+            mounts: mounts)
         effects.append(.start(launch))
         effects.append(.wake(site.key, at: now + limit))
     }
@@ -154,7 +161,8 @@ extension World {
         guard let site = sites[key], !isShuttingDown else { return }
         let failures = site.container.failures
         sites[key]?.container.failures = failures + 1
-        if failures == 0, site.image.flatMap(baseRoot) != nil {
+        // Why it cannot be mounted stands in the log already.
+        if failures == 0, site.image.flatMap(baseRoot) != nil, (try? mounts(of: site)) != nil {
             startContainer(of: key, at: now)
             return
         }

@@ -139,7 +139,7 @@ extension World {
             value = .object(
                 (value.members ?? []).map { member in
                     var mount = member.value
-                    if mount["state"] == nil { mount.add("state", "Ok") }
+                    if mount["state"] == nil { mount.add("state", .string(mountState(mount))) }
                     if mount["protocol"] == nil { mount.add("protocol", "Smb") }
                     return .init(name: member.name, value: mount)
                 })
