@@ -77,6 +77,8 @@ let package = Package(
             ], swiftSettings: house),
         .target(name: "AgentProtocol", swiftSettings: house),
         .target(name: "CAgentSpawn"),
+        // The system's zlib, which NIOHTTPCompression links, too.
+        .target(name: "CInflate", linkerSettings: [.linkedLibrary("z")]),
         .target(
             name: "AgentRuntime",
             dependencies: [
@@ -120,7 +122,7 @@ let package = Package(
         .target(
             name: "APIServer",
             dependencies: [
-                "DesiredState", "AgentProtocol", "AgentLink",
+                "DesiredState", "AgentProtocol", "AgentLink", "CInflate",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),

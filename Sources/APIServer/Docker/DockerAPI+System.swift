@@ -74,7 +74,11 @@ extension DockerAPI {
             "KernelVersion": .string(system.kernel), "NCPU": .number(system.processors),
             "MemTotal": .number(system.memoryBytes), "ServerVersion": .string(backend.configuration.version),
             "IndexServerAddress": "https://index.docker.io/v1/",
-            "RegistryConfig": ["IndexConfigs": [:], "InsecureRegistryCIDRs": [], "Mirrors": []],
+            "RegistryConfig": [
+                "IndexConfigs": [
+                    "docker.io": ["Name": "docker.io", "Mirrors": [], "Secure": true, "Official": true]
+                ], "InsecureRegistryCIDRs": [], "Mirrors": [],
+            ],
             "Plugins": ["Volume": [], "Network": ["bridge", "null"], "Authorization": nil, "Log": ["json-file"]],
             // moby's tests skip their control-group cases on this value.
             "CgroupDriver": "none", "CgroupVersion": "2", "LoggingDriver": "json-file", "DefaultRuntime": "runc",
