@@ -75,7 +75,8 @@ let package = Package(
                 .product(name: "SystemPackage", package: "swift-system"),
                 .product(name: "X509", package: "swift-certificates"),
             ], swiftSettings: house),
-        .target(name: "AgentProtocol", swiftSettings: house),
+        .target(name: "AgentProtocol", dependencies: ["CSHA256"], swiftSettings: house),
+        .target(name: "CSHA256"),
         .target(name: "CAgentSpawn"),
         // The system's zlib, which NIOHTTPCompression links, too.
         .target(name: "CInflate", linkerSettings: [.linkedLibrary("z")]),

@@ -1,7 +1,9 @@
+import CSHA256
+
 /// SHA-256 (FIPS 180-4), our own because the agent must carry neither Foundation nor a crypto library.
 ///
-/// It is written with plain loops, pointers and wrapping arithmetic: every megabyte of a run's output passes
-/// through it on both ends, and tests run it unoptimised. It is not used with secret-dependent branches or
+/// It uses the processor's instructions where there are any. Else it is plain loops, pointers and wrapping arithmetic: every megabyte of a run's
+/// output passes through it on both ends, and tests run it unoptimised. It is not used with secret-dependent branches or
 /// table look-ups, so its time depends on the length of the input only.
 package struct SHA256: Sendable {
     /// Length of a digest.
@@ -14,8 +16,18 @@ package struct SHA256: Sendable {
     /// Bytes of the last, incomplete block; always fewer than `blockBytes` between calls.
     private var pending: [UInt8] = []
     private var totalBytes: UInt64 = 0
+    private let usesInstructions: Bool
 
-    package init() {}
+    package init() {
+        self.init(usesInstructions: SHA256.hasInstructions)
+    }
+
+    /// Whether the processor has instructions for it.
+    static var hasInstructions: Bool { csha256_is_supported() != 0 }
+
+    package init(usesInstructions: Bool) {
+        self.usesInstructions = usesInstructions
+    }
 
     /// The digest of one piece of memory.
     package static func digest(_ bytes: UnsafeRawBufferPointer) -> [UInt8] {
@@ -82,7 +94,12 @@ package struct SHA256: Sendable {
 
     /// Runs the compression function over whole blocks. One scratch area serves all of them.
     private mutating func compress(_ bytes: UnsafeRawPointer, blocks: Int) {
+        let usesInstructions = usesInstructions
         state.withUnsafeMutableBufferPointer { state in
+            if usesInstructions, let state = state.baseAddress {
+                csha256_compress(state, bytes.assumingMemoryBound(to: UInt8.self), blocks)
+                return
+            }
             roundConstants.withUnsafeBufferPointer { constants in
                 withUnsafeTemporaryAllocation(of: UInt32.self, capacity: 64) { schedule in
                     guard let state = state.baseAddress, let constants = constants.baseAddress,

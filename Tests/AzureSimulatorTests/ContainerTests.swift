@@ -38,6 +38,38 @@ import Testing
         }
     }
 
+    /// Bubblewrap's child waits for a word of bubblewrap, and for nothing else, before it asks to die with it.
+    @Test func `a container that is deleted before bubblewrap has let it go on leaves no process behind`() async throws
+    {
+        let folder = FileManager.default.temporaryDirectory.appending(path: "skls-test-\(UUID().uuidString)").path
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: folder) }  // a temporary folder that stays harms nobody
+        try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: folder)
+        let standIn = """
+            #!/bin/sh
+            case "$*" in *" /bin/true") exec bwrap "$@" ;; esac
+            sleep 1000 >/dev/null 2>&1 3>&- 4>&- & echo $! > \(folder)/child; wait
+            """
+        try standIn.write(toFile: "\(folder)/bwrap", atomically: false, encoding: .utf8)
+        try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: "\(folder)/bwrap")
+        let isMade = FileManager.default.createFile(
+            atPath: "\(folder)/child", contents: nil, attributes: [.posixPermissions: 0o666])
+        try #require(isMade)
+        try await RunningSimulator.run(agent: .script("true")) {
+            $0.bubblewrap = "\(folder)/bwrap"
+        } body: { simulator in
+            _ = try await simulator.put("a1")
+            var child: Int32?
+            try await simulator.until {
+                child = Int32(try String(contentsOfFile: "\(folder)/child", encoding: .utf8).dropLast())
+                return child != nil
+            }
+            let processID = try #require(child)
+            _ = try await simulator.delete("a1")
+            try await simulator.until { kill(processID, 0) != 0 }
+        }
+    }
+
     @Test func `a container that removes everything harms nothing, and is cleaned up`() async throws {
         let script = """
             mkdir -p /tmp/a/b/c; touch /tmp/a/b/c/d; chmod 0 /tmp/a/b /tmp/a; ln -s / /tmp/root

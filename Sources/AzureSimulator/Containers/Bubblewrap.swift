@@ -75,10 +75,17 @@ struct Bubblewrap: Sendable {
             privileges = [setpriv, "--reuid", "\(owner.user)", "--regid", "\(owner.group)", "--clear-groups", "--"]
         }
         let script = "exec \"$@\" 3<&0 4>&0 0</dev/null"
+        var platformOptions = PlatformOptions()
+        // A group of its own. If bubblewrap is killed before it has let its child go on, the child waits for that for ever
+        // (bubblewrap 0.8, before it has asked to die with its parent); but it is in the group.
+        platformOptions.processGroupID = 0
+        platformOptions.teardownSequence = [
+            .send(signal: .kill, toProcessGroup: true, allowedDurationToNextStep: .zero)
+        ]
         return Subprocess.Configuration(
             executable: .path("/bin/sh"),
             arguments: Arguments(["-c", script, "sh"] + privileges + [executable] + options),
-            environment: .custom([:]), workingDirectory: "/")
+            environment: .custom([:]), workingDirectory: "/", platformOptions: platformOptions)
     }
 
     /// The options that bubblewrap reads from the socket pair.

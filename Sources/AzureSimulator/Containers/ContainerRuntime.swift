@@ -200,7 +200,7 @@ final class ContainerRuntime: Sendable {
     ///
     /// Only while the container is on the list: then bubblewrap is an unreaped child of ours or about to be noticed as
     /// ended, and its child's number cannot have been given away in between. A kill that comes before the process is
-    /// known goes to bubblewrap, whose child dies with it.
+    /// known goes to bubblewrap's group, in which its child is.
     private func signal(_ instance: InstanceID, _ number: Int32) {
         containers.withLockedValue { containers in
             guard let container = containers[instance] else { return }
@@ -208,7 +208,7 @@ final class ContainerRuntime: Sendable {
                 kill(processID, number)
             } else {
                 containers[instance]?.wanted = container.wanted == SIGKILL ? SIGKILL : number
-                if number == SIGKILL, let wrapperID = container.wrapperID { kill(wrapperID, SIGKILL) }
+                if number == SIGKILL, let wrapperID = container.wrapperID { kill(-wrapperID, SIGKILL) }
             }
         }
     }

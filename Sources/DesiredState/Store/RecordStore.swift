@@ -7,7 +7,7 @@ package protocol RecordStore: Sendable {
     /// 32 secret bytes drawn once when the store was made; agents' secrets and run tokens are derived from it.
     var key: StoreKey { get }
 
-    /// Applies all operations or none, as one revision. Throws `notFound`, `conflict`, `nameTaken`, `attemptOpen`, `unavailable`, `damaged`.
+    /// Applies all operations or none, as one revision. What is history only (``Transaction/isHistory``) is durable with the next other commit. Throws `notFound`, `conflict`, `nameTaken`, `attemptOpen`, `unavailable`, `damaged`.
     @discardableResult
     func commit(_ transaction: Transaction) async throws(StoreError) -> Revision
 
@@ -247,6 +247,13 @@ package struct Transaction: Hashable, Sendable {
     /// Fails with `fenced` unless this is the newest epoch; `nil` = whoever comes, for users.
     package var epoch: Epoch?
     package var operations: [Operation]
+
+    /// Nothing but events: nobody acts on them, so that they need not be on the disk before the answer.
+    package var isHistory: Bool {
+        operations.allSatisfy { operation in
+            if case .addEvent = operation { true } else { false }
+        }
+    }
 
     package init(origin: Origin, epoch: Epoch? = nil, _ operations: [Operation]) {
         self.origin = origin

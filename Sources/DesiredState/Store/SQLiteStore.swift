@@ -1,13 +1,15 @@
 import Foundation
 import GRDB
 
-/// The store in one SQLite file: WAL, and `synchronous=FULL` where it is written, so that a commit that returned survives a power cut.
+/// The store in one SQLite file: WAL, and `synchronous=FULL` where it is written, so that a commit that returned survives a power cut. What only
+/// tells history (events alone, journals) waits for no disk.
 package final class SQLiteStore: RecordStore {
     package let instance: InstanceID
     package let key: StoreKey
     package let changes = ChangeHub()
 
     let pool: DatabasePool
+    private let cache = RecordCache()
 
     /// How many deletions `watch` can look back on; a watcher that is further behind lists again.
     static let keptDeletions = 1000
@@ -51,13 +53,16 @@ package final class SQLiteStore: RecordStore {
     package func commit(_ transaction: Transaction) async throws(StoreError) -> Revision {
         let committed: (revision: Revision, touched: [UID], hasEvents: Bool)
         do {
-            committed = try await pool.write { database in
+            let apply: @Sendable (Database) throws -> (revision: Revision, touched: [UID], hasEvents: Bool) = {
+                database in
                 var write = try StoreWrite(database: database)
                 try write.check(transaction.epoch)
                 for operation in transaction.operations { try write.apply(operation) }
                 try write.finish()
                 return (write.revision, write.touched.sorted(), !write.events.isEmpty)
             }
+            committed =
+                transaction.isHistory ? try await pool.writeUnsynced(apply) : try await pool.write(apply)
         } catch {
             throw StoreError(translating: error)
         }
@@ -69,8 +74,11 @@ package final class SQLiteStore: RecordStore {
     // MARK: reading
 
     package func load(_ uid: UID) async throws(StoreError) -> StoredRecord? {
-        try await read { database in
-            guard let record = try RecordRow.fetch(database, uid: uid) else { return nil }
+        try await read { [cache] database in
+            let row = try Row.fetchOne(
+                database.cachedStatement(sql: "SELECT rowid, revision, document FROM records WHERE uid = ?"),
+                arguments: [uid.text])
+            guard let record = try row.map(cache.decode) else { return nil }
             let attempts = try Row.fetchAll(
                 database.cachedStatement(sql: "SELECT * FROM attempts WHERE uid = ? ORDER BY run, number"),
                 arguments: [uid.text])
@@ -83,12 +91,12 @@ package final class SQLiteStore: RecordStore {
     }
 
     package func find(name: RecordName) async throws(StoreError) -> FunctionApp? {
-        try await read { database in
+        try await read { [cache] database in
             try Row.fetchOne(
                 database.cachedStatement(
-                    sql: "SELECT revision, document FROM records WHERE name = ? AND NOT isDeleted"),
+                    sql: "SELECT rowid, revision, document FROM records WHERE name = ? AND NOT isDeleted"),
                 arguments: [name.text]
-            ).map(RecordRow.decode)
+            ).map(cache.decode)
         }
     }
 
@@ -99,25 +107,26 @@ package final class SQLiteStore: RecordStore {
         let name = reference.hasPrefix("/") ? String(reference.dropFirst()) : reference
         if let name = RecordName(name), let record = try await find(name: name) { return .found(record) }
         guard UID.isBeginning(reference) else { return .none }
-        return try await read { database in
+        return try await read { [cache] database in
             let rows = try Row.fetchAll(
                 database.cachedStatement(
-                    sql: "SELECT revision, document FROM records WHERE uid >= ? AND uid < ? AND NOT isDeleted LIMIT 2"),
+                    sql: """
+                        SELECT rowid, revision, document FROM records WHERE uid >= ? AND uid < ? AND NOT isDeleted LIMIT 2
+                        """),
                 arguments: [reference, reference + "g"])
             if rows.count > 1 { return .ambiguous }
-            return try rows.first.map { .found(try RecordRow.decode($0)) } ?? .none
+            return try rows.first.map { .found(try cache.decode($0)) } ?? .none
         }
     }
 
     package func list(includingDeleted: Bool) async throws(StoreError) -> RecordList {
-        try await read { database in
+        try await read { [cache] database in
+            let condition = includingDeleted ? "" : "WHERE NOT isDeleted"
             let rows = try Row.fetchCursor(
                 database.cachedStatement(
-                    sql: includingDeleted
-                        ? "SELECT revision, document FROM records ORDER BY createdRevision, rowid"
-                        : "SELECT revision, document FROM records WHERE NOT isDeleted ORDER BY createdRevision, rowid"))
+                    sql: "SELECT rowid, revision, document FROM records \(condition) ORDER BY createdRevision, rowid"))
             var records: [FunctionApp] = []
-            while let row = try rows.next() { records.append(try RecordRow.decode(row)) }
+            while let row = try rows.next() { records.append(try cache.decode(row)) }
             return RecordList(revision: try currentRevision(database), records: records)
         }
     }
@@ -126,16 +135,16 @@ package final class SQLiteStore: RecordStore {
     package func page(
         after position: RecordPosition?, limit: Int, since revision: Revision?
     ) async throws(StoreError) -> RecordPage {
-        try await read { database in
+        try await read { [cache] database in
             if let revision { try checkChanges(since: revision, database) }
             let rows = try Row.fetchAll(
                 database.cachedStatement(
-                    sql: "SELECT rowid AS position, document FROM records WHERE rowid > ? ORDER BY rowid LIMIT ?"),
+                    sql: "SELECT rowid, revision, document FROM records WHERE rowid > ? ORDER BY rowid LIMIT ?"),
                 arguments: [position?.number ?? 0, max(0, limit) + 1])
             let shown = rows.prefix(max(0, limit))
             return RecordPage(
-                revision: try currentRevision(database), records: try shown.map(RecordRow.decode),
-                positions: shown.map { RecordPosition($0["position"]) }, hasMore: rows.count > shown.count)
+                revision: try currentRevision(database), records: try shown.map(cache.decode),
+                positions: shown.map { RecordPosition($0["rowid"]) }, hasMore: rows.count > shown.count)
         }
     }
 
@@ -270,15 +279,15 @@ package final class SQLiteStore: RecordStore {
     }
 
     package func inventory(_ name: String) async throws(StoreError) -> [InventoryEntry] {
-        try await read { database in
+        try await read { [cache] database in
             try Row.fetchAll(
                 database,
                 sql: """
-                    SELECT revision, document FROM records JOIN inventories USING (uid) WHERE inventories.name = ?
+                    SELECT records.rowid, revision, document FROM records JOIN inventories USING (uid) WHERE inventories.name = ?
                     ORDER BY createdRevision, records.rowid
                     """, arguments: [name]
             ).map { row in
-                let record = try RecordRow.decode(row)
+                let record = try cache.decode(row)
                 return InventoryEntry(
                     uid: record.uid, name: record.metadata.name, isBeingDeleted: record.isBeingDeleted)
             }
@@ -288,7 +297,7 @@ package final class SQLiteStore: RecordStore {
     // MARK: history
 
     package func append(_ entries: [JournalEntry]) async throws(StoreError) {
-        try await write { database in
+        try await writeHistory { database in
             for entry in entries {
                 try database.cachedStatement(
                     sql: """
@@ -325,11 +334,42 @@ package final class SQLiteStore: RecordStore {
         }
     }
 
+    private func writeHistory(_ body: @escaping @Sendable (Database) throws -> Void) async throws(StoreError) {
+        do {
+            try await pool.writeUnsynced(body)
+        } catch {
+            throw StoreError(translating: error)
+        }
+    }
+
     func read<T: Sendable>(_ body: @escaping @Sendable (Database) throws -> T) async throws(StoreError) -> T {
         do {
             return try await pool.read(body)
         } catch {
             throw StoreError(translating: error)
+        }
+    }
+}
+
+extension DatabasePool {
+    /// A write that is not waited for on the disk: the next synced one makes it durable as well, since the WAL is synced up to its end. A process
+    /// that is killed loses nothing; a machine that loses its power may lose what was written last, and never a part of it.
+    fileprivate func writeUnsynced<T: Sendable>(_ body: @escaping @Sendable (Database) throws -> T) async throws -> T {
+        try await writeWithoutTransaction { database in
+            // SQLite ignores the pragma within a transaction.
+            try database.execute(sql: "PRAGMA synchronous = NORMAL")
+            let result = Result { () throws -> T in
+                var value: T?
+                try database.inTransaction(.immediate) {
+                    value = try body(database)
+                    return .commit
+                }
+                guard let value else { throw DatabaseError(resultCode: .SQLITE_INTERNAL) }
+                return value
+            }
+            // Before anything else is written, whatever became of the transaction.
+            try database.execute(sql: "PRAGMA synchronous = FULL")
+            return try result.get()
         }
     }
 }
