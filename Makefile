@@ -1,5 +1,5 @@
 # The only entry points. `make demo` shows the main job, `make test` runs everything that CI runs.
-.PHONY: demo test bench bench-scale bench-sessions fuzz openapi replay soak mutants format release build tools certs
+.PHONY: demo test bench bench-scale bench-sessions load fuzz openapi replay soak mutants format release build tools certs
 
 build: tools
 	swift build
@@ -23,6 +23,12 @@ bench-sessions: tools
 	swift build -c release --product skls
 	swift build -c release --product skls-agent
 	scripts/bench --sessions
+
+# Many clients at once, clients that vanish and clients that mean harm: `make load ROUNDS=20` repeats it oftener. What a few of them do is part of `make test`.
+load: tools
+	swift build -c release --product skls
+	swift build -c release --product skls-agent
+	scripts/load $(if $(ROUNDS),--rounds $(ROUNDS))
 
 # The controller with up to 100,000 records under virtual time: minutes, and some GB of memory.
 bench-scale: tools

@@ -14,6 +14,8 @@ package struct AgentConfiguration: Sendable {
     package var spoolBytes: Int
     /// Where to call for a session; nil to wait for the daemon's.
     var callback: CallbackConfiguration?
+    /// Whether what commands write is copied to the container's console.
+    package var copiesOutput = false
 
     package struct Failure: Error, CustomStringConvertible {
         package let description: String
@@ -36,6 +38,11 @@ package struct AgentConfiguration: Sendable {
                     description: "SKLS_AGENT_SPOOL_BYTES is not a number of at least \(Self.smallestSpoolBytes)")
             }
             spoolBytes = bytes
+        }
+        switch variable("SKLS_AGENT_CONSOLE") {
+        case nil, "", "0": break
+        case "1": copiesOutput = true
+        case let text?: throw Failure(description: "SKLS_AGENT_CONSOLE is neither 0 nor 1: \(text)")
         }
         callback = try CallbackConfiguration(variable: variable)
     }

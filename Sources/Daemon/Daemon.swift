@@ -53,6 +53,7 @@ package struct Daemon: Sendable {
                         environment: Dictionary(variables.map { ($0.name, $0.value) }) { _, last in last })
                     // Its log ends with the process, as its containers do: what became of an open run is not in it.
                     settings.logWorkspace = nil
+                    settings.copiesOutput = false
                     return settings
                 }
                 throw CancellationError()
@@ -210,6 +211,9 @@ struct DaemonCore: Sendable {
             leaks: LeakAdapter(
                 desk: RepairDesk(sweeper: sweeper, output: output) { controller.freezeChanged(nil) }),
             sessions: services?.containers ?? NoSessions(),
+            archive: settings.logWorkspace.flatMap { GUID($0) }.map {
+                WorkspaceArchive(logs: connection.client, workspace: $0)
+            },
             registryLogin: try ConfiguredRegistryLogin(settings: settings, transport: connection.transport),
             explainer: ControllerExplainer(
                 store: store, controller: controller, journal: observability.journal, budgets: budgets),
@@ -293,6 +297,7 @@ extension AzureSettings {
             let group = "/subscriptions/\(subscriptionID)/resourceGroups/\(resourceGroup)"
             var configuration = SiteDesigner.Configuration(
                 location: location, defaultPlan: try planID?.description, resourceGroupID: group)
+            configuration.copiesOutput = copiesOutput
             try sites.apply(to: &configuration)
             return configuration
         }

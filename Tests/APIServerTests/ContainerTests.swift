@@ -270,6 +270,24 @@ struct ContainerTests {
         }
     }
 
+    @Test("the log of a container that keeps none is not read, and who is attached sees its output")
+    func noLog() async throws {
+        try await TestServer.with { server in
+            let id = try await server.create(
+                ["play", "out:x\\n"], name: "quiet", more: #","HostConfig":{"LogConfig":{"Type":"none"}}"#)
+            let run = try await server.docker("start", "-a", "quiet")
+            #expect(run.output == "x\n")
+            let logs = try await server.request("GET", "/containers/\(id)/logs?stdout=1")
+            #expect(logs.status == 501)
+            #expect(logs.body == #"{"message":"configured logging driver does not support reading"}"#)
+            #expect(try await server.skls("logs", "quiet").errors.contains("skls.dev/log"))
+            let internalLogs = try await server.request("GET", "/internal/v1/containers/\(id)/logs?stdout=1")
+            #expect(internalLogs.status == 501)
+            let earlier = try await server.request("POST", "/containers/\(id)/attach?stdout=1&logs=1")
+            #expect(earlier.status == 200 && earlier.body.isEmpty)
+        }
+    }
+
     @Test("a follower of the logs gets what comes, and its end with the run's")
     func followLogs() async throws {
         try await TestServer.with { server in

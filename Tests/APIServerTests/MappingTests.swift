@@ -240,6 +240,54 @@ struct CreateRequestTests {
         }
     }
 
+    @Test(
+        "log drivers and their options are shown as they were asked for",
+        arguments: [
+            (#"{"Type":"","Config":{"max-file":"100"}}"#, #"{"Type":"json-file","Config":{"max-file":"100"}}"#),
+            ("null", #"{"Type":"json-file","Config":{}}"#),
+            (#"{"Type":"json-file","Config":null}"#, #"{"Type":"json-file","Config":{}}"#),
+            (
+                #"{"Type":"local","Config":{"max-size":"10m","mode":"non-blocking","max-buffer-size":"1 MB"}}"#,
+                #"{"Type":"local","Config":{"max-size":"10m","mode":"non-blocking","max-buffer-size":"1 MB"}}"#
+            ),
+            (
+                #"{"Type":"journald","Config":{"tag":"x","cache-disabled":"true"}}"#,
+                #"{"Type":"journald","Config":{"tag":"x","cache-disabled":"true"}}"#
+            ),
+            (#"{"Type":"none","Config":{"foo":"1"}}"#, #"{"Type":"none","Config":{"foo":"1"}}"#),
+        ])
+    func logDrivers(asked: String, shown: String) throws {
+        let created = try request(#","HostConfig":{"LogConfig":\#(asked)}"#)
+        let record = created.record(name: try #require(RecordName("web")), uid: .test(1), at: Instant(nanoseconds: 0))
+        let json = ContainerInspect.json(record, imageDigest: nil)
+        #expect(try json["HostConfig"]?["LogConfig"] == JSON.parse(shown))
+        #expect(record.keepsLog == !asked.contains("none"))
+    }
+
+    @Test(
+        "log drivers and options that there are none of are refused in dockerd's words",
+        arguments: [
+            (#"{"Type":"asdf"}"#, #"error looking up logging plugin asdf: plugin "asdf" not found"#),
+            (#"{"Type":"gelf"}"#, #"error looking up logging plugin gelf: plugin "gelf" not found"#),
+            (#"{"Type":"","Config":{"foo":"1"}}"#, "unknown log opt 'foo' for json-file log driver"),
+            (#"{"Type":"journald","Config":{"max-size":"1m"}}"#, "unknown log opt 'max-size' for journald log driver"),
+            (#"{"Type":"local","Config":{"tag":"x"}}"#, "unknown log opt 'tag' for log driver local"),
+            (#"{"Type":"json-file","Config":{"mode":"odd"}}"#, "logger: logging mode not supported: odd"),
+            (
+                #"{"Type":"json-file","Config":{"max-buffer-size":"1m"}}"#,
+                "logger: max-buffer-size option is only supported with 'mode=non-blocking'"
+            ),
+            (
+                #"{"Type":"json-file","Config":{"max-buffer-size":"x","mode":"non-blocking"}}"#,
+                "error parsing option max-buffer-size: invalid size: 'x'"
+            ),
+        ])
+    func refusedLogDrivers(asked: String, message: String) {
+        #expect(throws: DockerError.badParameter(message)) {
+            try request(#","HostConfig":{"LogConfig":\#(asked)}"#)
+        }
+    }
+
     @Test("what the CLI always sends is accepted without a warning")
     func defaults() throws {
         let created = try request(

@@ -120,4 +120,88 @@ struct WebSocketTests {
             }
         }
     }
+
+    // MARK: attach
+
+    private func attach(_ id: String, _ query: String, version: String = "/v1.51") -> String {
+        upgrade("").replacing("/internal/v1", with: "\(version)/containers/\(id)/attach/ws?\(query)")
+    }
+
+    @Test func `an attached socket gets the output as bytes, from before the start to the end`() async throws {
+        try await TestServer.with { server in
+            let id = try await server.create(["play", "out:one\\n", "err:two\\n"])
+            try await RawClient.with(server.socketPath) { session in
+                try await session.send(attach(id, "stream=1&stdout=1&stderr=1"))
+                let head = try await session.read(through: "\r\n\r\n")
+                #expect(head.hasPrefix("HTTP/1.1 101 Switching Protocols\r\n"))
+                _ = try await server.request("POST", "/containers/\(id)/start")
+                let expected =
+                    [0x82, 4] + Array("one\n".utf8) + [0x82, 4] + Array("two\n".utf8) + [0x88, 2, 0x03, 0xe8]
+                #expect(try await session.read(bytes: expected.count) == ByteBuffer(bytes: expected))
+                try await session.send(Self.frame(0x88, [0x03, 0xe8]))
+                _ = try await session.readToEnd()
+            }
+            try await RawClient.with(server.socketPath) { session in
+                try await session.send(attach(id, "logs=1&stdout=1"))
+                _ = try await session.read(through: "\r\n\r\n")
+                let expected = [0x82, 4] + Array("one\n".utf8) + [0x88, 2, 0x03, 0xe8]
+                #expect(try await session.read(bytes: expected.count) == ByteBuffer(bytes: expected))
+            }
+        }
+    }
+
+    @Test func `what an attached socket sends is the command's input, and its farewell the input's end`() async throws {
+        try await TestServer.with { server in
+            let id = try await server.create(["cat"], more: #","OpenStdin":true,"StdinOnce":true"#)
+            try await RawClient.with(server.socketPath) { session in
+                try await session.send(attach(id, "stream=1&stdin=1&stdout=1"))
+                _ = try await session.read(through: "\r\n\r\n")
+                try await RawClient.with(server.socketPath) { other in
+                    try await other.send(attach(id, "stream=1&stdin=1&stdout=1"))
+                    #expect(try await other.response().status == 409)
+                }
+                try await session.send(Self.frame(0x82, Array("he".utf8)))
+                _ = try await server.request("POST", "/containers/\(id)/start")
+                // A message in two parts.
+                try await session.send(Self.frame(0x02, Array("ll".utf8)))
+                try await session.send(Self.frame(0x80, Array("o\n".utf8)))
+                var text = ""
+                while text != "hello\n" {
+                    let head = try await session.read(bytes: 2)
+                    let bytes = Array(head.readableBytesView)
+                    try #require(bytes.count == 2 && bytes[0] == 0x82)
+                    text += String(buffer: try await session.read(bytes: Int(bytes[1])))
+                }
+                try await session.send(Self.frame(0x88, [0x03, 0xe8]))
+                #expect(try await session.readToEnd().readableBytesView.starts(with: [0x88]))
+            }
+            let end = try await server.request("POST", "/containers/\(id)/wait")
+            #expect(end.body.contains("\"StatusCode\":0"), "\(end)")
+            // The input is free again.
+            _ = try await server.request("POST", "/containers/\(id)/start")
+            try await RawClient.with(server.socketPath) { session in
+                try await session.send(attach(id, "stream=1&stdin=1&stdout=1"))
+                #expect(try await session.read(through: "\r\n\r\n").contains("101"))
+            }
+        }
+    }
+
+    @Test func `before 1 42 all streams were attached, and what is no upgrade is refused`() async throws {
+        try await TestServer.with { server in
+            let id = try await server.create(["play", "out:one\\n", "err:two\\n"])
+            try await RawClient.with(server.socketPath) { session in
+                try await session.send(attach(id, "stream=1&stdout=1", version: "/v1.41"))
+                _ = try await session.read(through: "\r\n\r\n")
+                _ = try await server.request("POST", "/containers/\(id)/start")
+                let expected = [0x82, 4] + Array("one\n".utf8) + [0x82, 4] + Array("two\n".utf8)
+                #expect(try await session.read(bytes: expected.count) == ByteBuffer(bytes: expected))
+            }
+            #expect(try await server.request("GET", "/containers/\(id)/attach/ws?stream=1").status == 426)
+            #expect(try await server.request("GET", "/containers/\(id)/ws").status == 404)
+            try await RawClient.with(server.socketPath) { session in
+                try await session.send(attach("nope", "stream=1"))
+                #expect(try await session.response().status == 404)
+            }
+        }
+    }
 }

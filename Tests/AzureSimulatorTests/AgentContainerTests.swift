@@ -29,8 +29,9 @@ struct AgentContainerTests {
                 baseURL: simulator.address.url, hostHeader: "\(name).azurewebsites.net", secret: secret)
         }
 
-        func put() async throws {
-            let reply = try await simulator.put(name, settings: ["SKLS_AGENT_SECRET": secret.revealedHex])
+        func put(_ settings: [String: String] = [:]) async throws {
+            let reply = try await simulator.put(
+                name, settings: settings.merging(["SKLS_AGENT_SECRET": secret.revealedHex]) { $1 })
             #expect(reply.status == 200)
         }
 
@@ -108,12 +109,11 @@ struct AgentContainerTests {
     @Test func `a stopped agent ends by itself, before it would be killed`() async throws {
         try await RunningSimulator.run(agent: .real) { simulator in
             let site = AgentSite("a1", in: simulator)
-            try await site.put()
+            // Longer than this test may take.
+            try await site.put(["WEBSITES_CONTAINER_STOP_TIME_LIMIT": "120"])
             _ = try await site.hello()
-            let start = ContinuousClock.now
             _ = try await simulator.delete("a1")
             try await simulator.until { try simulator.entries("run").isEmpty }
-            #expect(ContinuousClock.now - start < .seconds(4))
             #expect(try simulator.entries("sites").isEmpty)
         }
     }

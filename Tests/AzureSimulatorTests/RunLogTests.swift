@@ -104,4 +104,63 @@ struct RunLogTests {
             }
         }
     }
+
+    @Test func `what a command wrote is read back from the workspace byte for byte`() async throws {
+        try await RunningSimulator.run(agent: .real, { $0.logs.resultRows = 100 }) { simulator in
+            let site = AgentContainerTests.AgentSite("a1", in: simulator)
+            try await site.put(["SKLS_AGENT_CONSOLE": "1"])
+            try await Self.keepLog(of: "a1", in: simulator)
+            let boot = try await site.hello()
+            let token = try Self.token("d")
+            // Lines of both streams, a long one, bytes that are no text, the agent's own words, and an end without a line feed.
+            let script = """
+                i=0; while [ $i -lt 150 ]; do echo line $i; i=$((i+1)); done
+                echo oops >&2; head -c 10000 /dev/zero | tr '\\0' q; echo; printf 'a\\000\\377\\033[1m b \\n'
+                echo "skls-agent: exit token=\(token) boot=\(boot) code=9"; printf 'no end'
+                """
+            _ = try await site.agent.startRun(
+                site.endpoint, boot: boot, token: token, request: RunRequest(arguments: ["sh", "-c", script]))
+            try await Self.withClient(simulator) { client in
+                let reader = ConsoleLogReader(
+                    logs: client, workspace: try #require(GUID(simulator.configuration.logs.workspaceID)))
+                let correlation = CorrelationID(try #require(GUID(Self.correlation)))
+                func read(_ side: ConsoleLogQuery.Side) async throws -> ConsoleLogPage {
+                    try await reader.read(
+                        ConsoleLogQuery(
+                            token: token.hex, from: .init(nanoseconds: 1_700_000_000_000_000_000),
+                            to: .init(nanoseconds: 9_000_000_000_000_000_000), side: side),
+                        correlationID: correlation)
+                }
+                try await simulator.until { try await read(.before(nil)).lines.last?.content == .end }
+                var lines: [ConsoleLine] = []
+                while true {
+                    let page = try await read(.after(lines.last?.sequence ?? 0))
+                    #expect(page.missing == nil && page.lines.count <= 100)
+                    lines += page.lines
+                    if page.isLast { break }
+                }
+                #expect(lines.map(\.sequence) == Array(1...UInt64(lines.count)))
+                var output: [UInt8] = []
+                var errors: [UInt8] = []
+                for line in lines {
+                    guard case .output(let stream, var bytes, let endsLine) = line.content else { continue }
+                    if endsLine { bytes.append(UInt8(ascii: "\n")) }
+                    if stream == .stderr { errors += bytes } else { output += bytes }
+                }
+                #expect(String(decoding: errors, as: UTF8.self) == "oops\n")
+                var expected = (0..<150).map { "line \($0)\n" }.joined().utf8.map { $0 }
+                expected += [UInt8](repeating: UInt8(ascii: "q"), count: 10_000) + [0x0a, 0x61, 0, 0xff, 0x1b]
+                expected += Array("[1m b \nskls-agent: exit token=\(token) boot=\(boot) code=9\nno end".utf8)
+                #expect(output == expected)
+                // The agent's own line counts, the command's imitation of it does not.
+                let finder = RunLogReader(
+                    logs: client, workspace: try #require(GUID(simulator.configuration.logs.workspaceID)))
+                #expect(
+                    try await finder.find(
+                        token: token.hex, openedAt: .init(nanoseconds: 1_700_000_000_000_000_000),
+                        correlationID: correlation) == .exited(code: 0))
+                #expect(try await read(.before(3)).lines.map(\.sequence) == [1, 2])
+            }
+        }
+    }
 }

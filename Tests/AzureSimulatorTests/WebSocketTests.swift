@@ -84,7 +84,7 @@ import Testing
 
     @Test func `a connection without traffic is closed`() async throws {
         try await RunningSimulator.run {
-            $0.idleLimit = .milliseconds(100)
+            $0.idleLimit = .seconds(1)
         } body: { simulator in
             try await UpgradingSite.serve("a1", in: simulator) {
                 try await RawClient.run(simulator) { reader, writer in

@@ -1,3 +1,4 @@
+import AgentLink
 import DesiredState
 import Testing
 
@@ -49,5 +50,30 @@ struct KeyMemoryTests {
         var generator = SplitMix64(state: 2)
         memory.learn(from: .operationEnded, of: .followOperation, now: Self.start, using: &generator)
         #expect(try waits([passing], &memory)[0] <= .seconds(1))
+    }
+
+    @Test func `outputs that are not kept are dropped once, when their ends are stored`() throws {
+        var memory = KeyMemory()
+        var record = try makeRecord()
+        func attempt(_ outcome: AttemptOutcome?) -> AttemptStatus {
+            AttemptStatus(token: "t", bootID: "b", startedAt: Self.start, outcome: outcome)
+        }
+        record.status.runs = [
+            RunStatus(number: 4, attempts: [attempt(.refused), attempt(.succeeded)]),
+            RunStatus(number: 5, attempts: [attempt(nil)]),
+        ]
+        #expect(memory.takeUnkeptOutputs(of: record).isEmpty, "it keeps them")
+        record.metadata.annotations[FunctionApp.logAnnotation] = "none"
+        let uid = record.uid.text
+        #expect(
+            memory.takeUnkeptOutputs(of: record) == [
+                OutputKey(uid: uid, run: 4, attempt: 1), OutputKey(uid: uid, run: 4, attempt: 2),
+            ])
+        #expect(memory.takeUnkeptOutputs(of: record).isEmpty)
+        record.status.runs[1].attempts[0].outcome = .lost
+        #expect(memory.takeUnkeptOutputs(of: record) == [OutputKey(uid: uid, run: 5, attempt: 1)])
+        // Another life does not know what an earlier one has done.
+        var next = KeyMemory()
+        #expect(next.takeUnkeptOutputs(of: record).count == 3)
     }
 }

@@ -137,7 +137,7 @@ final class MachineDriver {
         case .listSites: feed(.listed(startedAt: now, azure.observedSites()))
         case .setTimer(let instant): timer = instant
         case .end(let error): end = error
-        case .removeOutput, .report: break
+        case .removeOutput, .dropOutput, .report: break
         }
         return true
     }
@@ -193,6 +193,7 @@ private func summary(_ effect: ControllerEffect) -> String {
     case .call(let uid, _, let call, let log): "call \(uid.short) \(log.rule) \(call.kind)"
     case .listSites: "list"
     case .removeOutput(let uid): "remove output \(uid.short)"
+    case .dropOutput(let keys): "drop \(keys.count) outputs"
     case .setTimer(let instant): "timer \(instant)"
     case .end(let error): "end \(error)"
     case .report(let uid, _, let message): "report \(uid.short) \(message)"

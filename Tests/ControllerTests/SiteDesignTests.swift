@@ -138,6 +138,17 @@ struct SiteDesignTests {
         #expect(quiet.identity(of: record).designHash != calling.identity(of: record).designHash)
     }
 
+    @Test func `a site is told to copy output to its console, if that is wanted`() throws {
+        let record = try record()
+        let copying = SiteSample.designer { $0.copiesOutput = true }
+        let name = "SKLS_AGENT_CONSOLE"
+        #expect(copying.design(of: record).appSettings.first { $0.name == name }?.value == "1")
+        #expect(SiteSample.designer().design(of: record).appSettings.allSatisfy { $0.name != name })
+        var unkept = record
+        unkept.metadata.annotations[FunctionApp.logAnnotation] = "none"
+        #expect(copying.design(of: unkept).appSettings.allSatisfy { $0.name != name }, "nor what is not kept")
+    }
+
     @Test func `a record's hosting wins over the configured one, by name or id`() throws {
         let named = try SiteSample.designer().design(of: record { $0.spec.hosting.plan = "p2" })
         #expect(named.placement == .plan(SiteSample.group + "/providers/Microsoft.Web/serverfarms/p2"))

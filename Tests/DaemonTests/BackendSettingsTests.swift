@@ -45,6 +45,20 @@ struct BackendSettingsTests {
         #expect(AzureSettings.workspaceResource(azure.logWorkspace ?? "")?.name == "logs")
     }
 
+    @Test func `output is copied to the console where there is a workspace, unless it is said otherwise`() throws {
+        func copies(_ changes: [String: String?]) throws -> Bool {
+            guard case .azure(let azure) = try settings(changes).daemon.azure else { return false }
+            return azure.copiesOutput
+        }
+        #expect(try copies([:]))
+        #expect(try !copies(["SOCKERLESS_AZF_LOG_ANALYTICS_WORKSPACE": ""]))
+        #expect(try !copies(["SKLS_CONSOLE_LOGS": "off"]))
+        #expect(try copies(["SKLS_CONSOLE_LOGS": "on", "SOCKERLESS_AZF_LOG_ANALYTICS_WORKSPACE": ""]))
+        #expect(
+            faults { () throws(ConfigurationFaults) in try settings(["SKLS_CONSOLE_LOGS": "yes"]) }
+                == ["SKLS_CONSOLE_LOGS is neither on nor off: yes"])
+    }
+
     @Test func `where the usual socket cannot be made another one is taken, and that is said`() throws {
         let settings = try settings(
             ["XDG_RUNTIME_DIR": "/run/user/7", "HOME": "/home/me"], isRoot: false, writable: [])

@@ -18,9 +18,10 @@ LIMIT_SECONDS = 120
 
 
 class Daemon:
-    """`skls serve --simulator` in a directory of its own."""
+    """`skls serve --simulator` in a directory of its own, and on a port of this machine if one is given."""
 
-    def __init__(self, *images: str):
+    def __init__(self, *images: str, port: int | None = None):
+        self.variables = {"SKLS_TCP_ADDRESS": f"127.0.0.1:{port}"} if port else {}
         # Not pytest's directory: the path of a unix socket has at most 107 bytes.
         self.directory = Path(tempfile.mkdtemp(prefix="skls-"))
         self.host = f"unix://{self.directory}/skls.sock"
@@ -34,7 +35,7 @@ class Daemon:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [str(SKLS), "serve", "--simulator", "--state", str(self.directory / "state"), "--host", self.host],
-                stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+                stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=os.environ | self.variables)
         end = time.monotonic() + LIMIT_SECONDS
         while subprocess.run(
                 [str(CLIENTS / "bin/docker"), "version"], env=self.environment(), capture_output=True).returncode:

@@ -80,6 +80,49 @@ struct SessionTests {
         }
     }
 
+    /// Certificates as `make certs` makes them, of an authority of their own.
+    private func certificates() async throws -> String {
+        let directory = NSTemporaryDirectory() + "/skls-certs-" + UUID().uuidString
+        let script = URL(fileURLWithPath: #filePath).appendingPathComponent("../../../scripts/certs").standardized.path
+        let made = try await ChildProcess(script, [directory]).wait()
+        try #require(made.status == 0, "\(made)")
+        return directory
+    }
+
+    /// The container's network leads nowhere, so that TLS goes through the relay, whose address is no part of any certificate.
+    @Test(arguments: ["127.0.0.1", "localhost"])
+    func `agents call over TLS, through the relay, whom their authority vouches for`(host: String) async throws {
+        let own = try await certificates()
+        let foreign = try await certificates()
+        let port = try await CuttingProxy.freePort()
+        let url = "wss://\(host):\(port)/agents"
+        let listener = [
+            "SOCKERLESS_CALLBACK_URL": url, "SKLS_CALLBACK_CERT": own + "/server-cert.pem",
+            "SKLS_CALLBACK_KEY": own + "/server-key.pem",
+        ]
+        let believing = listener.merging(["SKLS_CALLBACK_CA": own + "/ca.pem"]) { $1 }
+        try await with(simulator: ["--egress", "\(host):\(port)"], daemon: believing) { here, proxy in
+            let hello = try await here.docker("exec", "c", "sh", "-c", "echo out; exit 7")
+            #expect(hello.output == "out\n" && hello.status == 7, "\(hello)")
+            let counted = try await here.docker("exec", "c", "seq", "1", "300000")
+            #expect(counted.output == (1...300_000).map { "\($0)\n" }.joined() && counted.status == 0)
+            #expect(proxy.sessions == 0)
+        }
+        let doubting = listener.merging(["SKLS_CALLBACK_CA": foreign + "/ca.pem"]) { $1 }
+        try await with(simulator: ["--egress", "\(host):\(port)"], daemon: doubting) { here, proxy in
+            let refused = try here.beginDocker(["exec", "c", "echo", "never"])
+            let site = try #require(try await here.sites().first).name
+            while try await !here.containerLog(ofSite: site).contains("CERTIFICATE_VERIFY_FAILED") {
+                await Task.yield()
+            }
+            #expect(try await here.containerLog(ofSite: site).contains("skls-agent: callback \(host):\(port): "))
+            #expect(proxy.sessions == 0 && refused.outputSoFar.isEmpty)
+            refused.send(SIGKILL)
+            _ = await refused.wait()
+        }
+        for directory in [own, foreign] { try FileManager.default.removeItem(atPath: directory) }
+    }
+
     @Test func `sites are reached over HTTPS, if their certificate can be trusted`() async throws {
         try await with { here, _ in
             await here.stopDaemon()

@@ -161,7 +161,7 @@ package final class ScaleRun {
             let startedAt = now
             later(.milliseconds(200), .listed(startedAt: startedAt, azure.list(now: now)))
         case .setTimer(let instant): timer = instant
-        case .removeOutput, .report: break
+        case .removeOutput, .dropOutput, .report: break
         case .end(let error): throw error
         }
     }

@@ -47,8 +47,9 @@ enum ContainerInspect {
             "Privileged": false, "PortBindings": [:],
             "AutoRemove": .bool(record.spec.run.ttlSecondsAfterFinished == 0),
         ]
-        // Logs can always be read back, whatever driver was asked for.
-        var config = defaults.merging(docker.hostConfig).merging(["LogConfig": ["Type": "json-file", "Config": [:]]])
+        var config = defaults.merging(docker.hostConfig).merging([
+            "LogConfig": LogDriver.shown(docker.hostConfig, keepsLog: record.keepsLog)
+        ])
         // What clients leave empty, and what it means.
         for (name, meaning) in [("NetworkMode", "bridge"), ("IpcMode", "private"), ("CgroupnsMode", "private")] {
             if case .string(let mode)? = config[name], !["", "default"].contains(mode) { continue }

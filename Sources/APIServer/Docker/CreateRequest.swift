@@ -60,10 +60,13 @@ struct CreateRequest: Hashable, Sendable {
     }
 
     func record(name: RecordName, uid: UID, at instant: Instant) -> FunctionApp {
-        FunctionApp(
+        var annotations = [DockerConfiguration.annotation: configuration.text]
+        if configuration.hostConfig["LogConfig"]?["Type"] == .string(LogDriver.none.rawValue) {
+            annotations[FunctionApp.logAnnotation] = LogDriver.none.rawValue
+        }
+        return FunctionApp(
             metadata: Metadata(
-                name: name, uid: uid, labels: labels,
-                annotations: [DockerConfiguration.annotation: configuration.text], creationTimestamp: instant),
+                name: name, uid: uid, labels: labels, annotations: annotations, creationTimestamp: instant),
             spec: spec)
     }
 

@@ -84,6 +84,7 @@ extension DockerAPI {
 
     /// `PUT /containers/{id}/archive`: unpacks the body, a tar, into a directory of the container.
     func writeArchive(_ exchange: Exchange, _ reference: String) async throws -> Response {
+        try await exchange.streamBody()
         let path = try ArchivePath(exchange.query)
         let task = ContainerTask(
             backend: backend,

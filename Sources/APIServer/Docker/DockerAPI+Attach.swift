@@ -1,4 +1,5 @@
 import AgentLink
+import AsyncAlgorithms
 import DesiredState
 import HTTPTypes
 import HummingbirdCore
@@ -9,11 +10,56 @@ extension DockerAPI {
     /// `POST /containers/{id}/attach`: the connection leaves HTTP and carries the run that is open, or the next one, both ways until that run's output has
     /// ended. Everything that can be refused is refused before: clients lose the message of anything but a 101.
     func attach(_ exchange: Exchange, _ reference: String, _ version: DockerVersion) async throws -> Response {
-        let query = exchange.query
         guard backend.configuration.sessions != .off else { throw backend.refusal(of: .attach) }
         guard (exchange.request.headers[.contentLength] ?? "0") == "0",
             exchange.request.headers[.transferEncoding] == nil
         else { throw DockerError.badParameter("attach takes no request body") }
+        let query = exchange.query
+        let streams = AttachStreams(
+            input: query.flag("stdin"), output: query.flag("stdout"), error: query.flag("stderr"))
+        let session = try await attachSession(exchange, reference, streams, isFramed: true)
+        return try await leavingHTTP(
+            exchange, framing: session.framing, version,
+            body: { connection in
+                defer { session.releaseInput() }
+                try await session.run(on: AttachConnection(connection))
+            }, ifGone: { session.releaseInput() })
+    }
+
+    /// `GET /containers/{id}/attach/ws`: the same over a WebSocket, whose messages are bytes of the streams without Docker's frames (moby v28,
+    /// `wsContainersAttach`). Before 1.42 all streams were attached, whatever was asked for.
+    func attachSocket(_ exchange: Exchange, _ reference: String, _ version: DockerVersion) async throws -> Response {
+        guard backend.configuration.sessions != .off else { throw backend.refusal(of: .attach) }
+        let query = exchange.query
+        let streams =
+            version < .consoleSize
+            ? AttachStreams(input: true, output: true, error: true)
+            : AttachStreams(input: query.flag("stdin"), output: query.flag("stdout"), error: query.flag("stderr"))
+        try WebSocketConnection.check(exchange)
+        let session = try await attachSession(exchange, reference, streams, isFramed: false)
+        let input = AsyncThrowingChannel<ByteBuffer, any Error>()
+        do {
+            return try await WebSocketConnection.response(exchange, hearing: input) { connection in
+                defer { session.releaseInput() }
+                try await session.run(on: AttachConnection(connection, input: input))
+            }
+        } catch {
+            session.releaseInput()
+            throw error
+        }
+    }
+
+    private struct AttachStreams {
+        let input: Bool
+        let output: Bool
+        let error: Bool
+    }
+
+    /// Refuses what can be refused, and claims the input if it is wanted: then whoever gets the session releases it.
+    private func attachSession(
+        _ exchange: Exchange, _ reference: String, _ streams: AttachStreams, isFramed: Bool
+    ) async throws -> AttachSession {
+        let query = exchange.query
         let record = try await find(reference)
         guard !record.isBeingDeleted else {
             throw DockerError(.conflict, "container is marked for removal and cannot be attached to")
@@ -25,13 +71,15 @@ extension DockerAPI {
             }
             keys = parsed
         }
-        let withEarlierOutput = query.flag("logs")
+        // What is not kept cannot be shown; dockerd does not refuse it either.
+        let withEarlierOutput = query.flag("logs") && record.keepsLog
         let session = AttachSession(
             backend: backend, record: record, exchange: exchange,
             start: try await backend.attachStart(record, withEarlierOutput: withEarlierOutput),
-            selection: StreamSelection(standardOutput: query.flag("stdout"), standardError: query.flag("stderr")),
+            selection: StreamSelection(standardOutput: streams.output, standardError: streams.error),
+            framing: isFramed && !record.spec.tty ? .multiplexed : .raw,
             isLive: query.flag("stream"), withEarlierOutput: withEarlierOutput,
-            feedsInput: query.flag("stdin") && query.flag("stream") && record.spec.stdin,
+            feedsInput: streams.input && query.flag("stream") && record.spec.stdin,
             detachKeys: record.spec.tty ? keys : nil)
         guard !session.feedsInput || backend.inputClaims.claim(record.uid) else {
             throw DockerError(.conflict, "another client is attached to the container's standard input")
@@ -42,12 +90,35 @@ extension DockerAPI {
             session.releaseInput()
             throw error
         }
-        return try await leavingHTTP(
-            exchange, framing: session.framing, version,
-            body: { connection in
-                defer { session.releaseInput() }
-                try await session.run(on: connection)
-            }, ifGone: { session.releaseInput() })
+        return session
+    }
+}
+
+/// A client's end of an attached run.
+struct AttachConnection<Input: AsyncSequence<ByteBuffer, any Error> & Sendable>: Sendable {
+    /// What the client sends, up to its end. For one reader.
+    let input: Input
+    /// Returns when the socket took it. Throws when the client is gone.
+    let write: @Sendable (ByteBuffer) async throws -> Void
+    /// Nothing more is wanted of the client.
+    let endInput: @Sendable () -> Void
+    /// As if the client had hung up.
+    let hangUp: @Sendable () async -> Void
+}
+
+extension AttachConnection<RawConnection.Inbound> {
+    init(_ connection: RawConnection) {
+        self.init(
+            input: connection.inbound, write: { try await connection.write($0) }, endInput: {},
+            hangUp: { connection.channel.close(promise: nil) })
+    }
+}
+
+extension AttachConnection<AsyncThrowingChannel<ByteBuffer, any Error>> {
+    init(_ connection: WebSocketConnection, input: AsyncThrowingChannel<ByteBuffer, any Error>) {
+        self.init(
+            input: input, write: { try await connection.send(.binary, $0) }, endInput: { input.finish() },
+            hangUp: { await connection.hangUp() })
     }
 }
 
@@ -59,13 +130,12 @@ struct AttachSession: Sendable {
     /// Where the output of the run begins for this client.
     let start: (attempt: Int, position: UInt64)
     let selection: StreamSelection
+    let framing: StreamFraming
     let isLive: Bool
     let withEarlierOutput: Bool
     let feedsInput: Bool
     /// `nil`: the client is not at a terminal, and leaves by hanging up.
     let detachKeys: DetachKeys?
-
-    var framing: StreamFraming { record.spec.tty ? .raw : .multiplexed }
 
     /// Bound of one piece of input: what a pipe takes at once is 64 KiB, and half of it never waits long.
     static let inputPieceBytes = 32 << 10
@@ -78,14 +148,15 @@ struct AttachSession: Sendable {
     }
 
     /// Returns when the run's output has ended, the client hung up, or the daemon stops.
-    func run(on connection: RawConnection) async throws {
+    func run<Input>(on connection: AttachConnection<Input>) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             if feedsInput {
                 group.addTask {
+                    defer { connection.endInput() }
                     do throws(RunInputError) {
-                        let isDetached = try await pumpInput(connection.inbound)
-                        // As if the client had hung up, but that the command's input stays open.
-                        if isDetached { connection.channel.close(promise: nil) }
+                        let isDetached = try await pumpInput(connection.input)
+                        // The command's input stays open.
+                        if isDetached { await connection.hangUp() }
                     } catch {
                         guard error.code != .cancelled else { return }
                         exchange.logger.warning(
@@ -94,6 +165,8 @@ struct AttachSession: Sendable {
                         try? await connection.write(framing.encode(.standardError, "[skls: \(error)]\n"))
                     }
                 }
+            } else {
+                connection.endInput()
             }
             do {
                 try await exchange.untilHangUp { try await copyOutput(to: connection) }
@@ -108,7 +181,7 @@ struct AttachSession: Sendable {
 
     // MARK: output
 
-    private func copyOutput(to connection: RawConnection) async throws {
+    private func copyOutput<Input>(to connection: AttachConnection<Input>) async throws {
         let run = record.attachableRun
         let sink: Backend.OutputSink = { chunk in
             guard let stream = selection.stream(of: chunk) else { return }
@@ -127,7 +200,9 @@ struct AttachSession: Sendable {
     // MARK: input
 
     /// Nothing is read from the client before the run is confirmed; what it sends meanwhile waits in the socket. True when the client detached.
-    private func pumpInput(_ inbound: RawConnection.Inbound) async throws(RunInputError) -> Bool {
+    private func pumpInput<Input>(
+        _ inbound: Input
+    ) async throws(RunInputError) -> Bool where Input: AsyncSequence<ByteBuffer, any Error> & Sendable {
         guard let token = try await openToken() else { return false }
         var offset = try await startOffset(token)
         var watch = DetachWatch(detachKeys)

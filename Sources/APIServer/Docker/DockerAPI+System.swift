@@ -79,7 +79,10 @@ extension DockerAPI {
                     "docker.io": ["Name": "docker.io", "Mirrors": [], "Secure": true, "Official": true]
                 ], "InsecureRegistryCIDRs": [], "Mirrors": [],
             ],
-            "Plugins": ["Volume": [], "Network": ["bridge", "null"], "Authorization": nil, "Log": ["json-file"]],
+            "Plugins": [
+                "Volume": [], "Network": ["bridge", "null"], "Authorization": nil,
+                "Log": ["journald", "json-file", "local"],
+            ],
             // moby's tests skip their control-group cases on this value.
             "CgroupDriver": "none", "CgroupVersion": "2", "LoggingDriver": "json-file", "DefaultRuntime": "runc",
             "Runtimes": ["runc": ["path": "runc"]], "Swarm": ["LocalNodeState": "inactive", "NodeID": ""],

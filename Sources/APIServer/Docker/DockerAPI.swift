@@ -3,6 +3,7 @@ import HTTPTypes
 import HummingbirdCore
 import Logging
 import NIOCore
+import NIOHTTP1
 
 /// Docker's Engine API over records: a container is a record, and every request reads records or writes a wish into one.
 struct DockerAPI: Sendable {
@@ -22,6 +23,10 @@ struct DockerAPI: Sendable {
         } catch let error as NIOTooManyBytesError {
             let limit = error.maxBytes.map { " of \($0) bytes" } ?? ""
             response = DockerAPI.refusal(DockerError(.contentTooLarge, "the request body is over the limit\(limit)"))
+            response.headers[.connection] = "close"
+        } catch let error as HTTPParserError {
+            // In the body: it broke off, or is none.
+            response = DockerAPI.refusal(DockerError.badParameter("the request cannot be read: \(error)"))
             response.headers[.connection] = "close"
         } catch is CancellationError {
             response = DockerAPI.refusal(DockerError(.serviceUnavailable, "the daemon is stopping"))
@@ -81,6 +86,7 @@ struct DockerAPI: Sendable {
             case .restart: try await restart(exchange, reference)
             case .wait: try await wait(exchange, reference, version)
             case .attach: try await attach(exchange, reference, version)
+            case .attachSocket: try await attachSocket(exchange, reference, version)
             case .logs: try await logs(exchange, reference, version)
             case .rename: try await rename(exchange, reference)
             case .exec: try await createExec(exchange, reference, version)

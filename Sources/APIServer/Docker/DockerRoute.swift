@@ -3,7 +3,7 @@ enum DockerRoute: Hashable, Sendable {
     enum ContainerOperation: String, Hashable, Sendable {
         case json, start, stop, kill, restart, wait, attach, logs, rename, exec, resize, update, top, stats, changes
         case export
-        case statArchive, readArchive, writeArchive
+        case statArchive, readArchive, writeArchive, attachSocket
     }
 
     enum ExecOperation: String, Hashable, Sendable {
@@ -41,6 +41,9 @@ enum DockerRoute: Hashable, Sendable {
         case ("DELETE", _): return .removeContainer(rest.joined(separator: "/"))
         default: break
         }
+        if method == "GET", rest.count >= 3, rest.suffix(2) == ["attach", "ws"] {
+            return .container(rest.dropLast(2).joined(separator: "/"), .attachSocket)
+        }
         guard rest.count >= 2, let verb = rest.last else { return .unknown }
         let reference = rest.dropLast().joined(separator: "/")
         if let operation = ContainerOperation(method: method, verb: verb) {
@@ -48,7 +51,6 @@ enum DockerRoute: Hashable, Sendable {
         }
         switch (method, verb) {
         case ("POST", "pause"), ("POST", "unpause"): return missing(verb, "a Function App cannot be paused")
-        case ("GET", "ws") where rest.dropLast().last == "attach": return missing("attach over a WebSocket")
         default: return .unknown
         }
     }
@@ -85,7 +87,7 @@ extension DockerRoute.ContainerOperation {
         switch self {
         case .json, .logs, .top, .stats, .changes, .export: "GET"
         case .start, .stop, .kill, .restart, .wait, .attach, .rename, .exec, .resize, .update: "POST"
-        case .statArchive, .readArchive, .writeArchive: nil
+        case .statArchive, .readArchive, .writeArchive, .attachSocket: nil
         }
     }
 }

@@ -25,6 +25,7 @@ enum FieldPolicy {
         }
         try checkRestartPolicy(host)
         try checkNetworks(body)
+        _ = try LogDriver(hostConfig: host)
         return unenforced.filter { !(host[$0] ?? .null).isZero && host[$0]?.integer != -1 }.map {
             "HostConfig.\($0) is kept but not enforced: the plan's workers set the limits of a Function App."
         }

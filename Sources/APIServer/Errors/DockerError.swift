@@ -42,6 +42,15 @@ extension DockerError {
         )
     }
 
+    init(_ error: LogArchiveError) {
+        let status: HTTPResponse.Status =
+            switch error.code {
+            case .throttled, .unavailable, .cancelled: .serviceUnavailable
+            case .refused, .incomplete: .internalServerError
+            }
+        self.init(status, "Error grabbing logs: \(error)")
+    }
+
     init(_ error: RunInputError, signal: String, reference: String, uid: UID) {
         switch error.code {
         case .notRunning: self = .notRunning(reference, uid: uid, action: "kill")

@@ -58,6 +58,13 @@ struct RecordsError: Error, Hashable, Sendable, CustomStringConvertible {
 }
 
 extension RecordsError {
+    init(_ error: LogArchiveError) {
+        switch error.code {
+        case .throttled, .unavailable, .cancelled: self.init(.unavailable, "\(error)")
+        case .refused, .incomplete: self.init(.internalError, "\(error)")
+        }
+    }
+
     init(_ error: StoreError) {
         let reason: Reason =
             switch error.code {

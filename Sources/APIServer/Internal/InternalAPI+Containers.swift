@@ -99,11 +99,18 @@ extension InternalAPI {
         var query = try LogQuery(RequestTarget.Query(pairs: pairs))
         query.follows = capabilities.logsFollow
         let record = try await docker.find(reference)
+        guard record.keepsLog else { throw DockerError.logNotReadable }
         let framing: StreamFraming = record.spec.tty ? .raw : .multiplexed
         let reply = LogReply(
             backend: backend, record: record, keys: record.outputKeys, query: query, framing: framing)
+        let preparation: LogReply.Preparation
+        do {
+            preparation = try await reply.prepare()
+        } catch let error as LogArchiveError {
+            throw DockerError(error)
+        }
         return try await WebSocketConnection.response(exchange) { connection in
-            try await reply.write { try await connection.send(.binary, $0) }
+            try await reply.write(preparation) { try await connection.send(.binary, $0) }
         }
     }
 

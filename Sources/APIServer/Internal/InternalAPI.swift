@@ -3,6 +3,7 @@ import HTTPTypes
 import HummingbirdCore
 import Logging
 import NIOCore
+import NIOHTTP1
 
 /// Sockerless' internal backend API, `/internal/v1`: the third dialect. What Docker's dialect does as well it does there; this one has its own paths,
 /// its own words for refusals, and the contract of a backend without sessions.
@@ -53,6 +54,10 @@ struct InternalAPI: Sendable {
             let limit = error.maxBytes.map { " of \($0) bytes" } ?? ""
             var response = InternalRefusal.response(
                 DockerError(.contentTooLarge, "the request body is over the limit\(limit)"))
+            response.headers[.connection] = "close"
+            return response
+        } catch let error as HTTPParserError {
+            var response = InternalRefusal.response(DockerError.badParameter("the request cannot be read: \(error)"))
             response.headers[.connection] = "close"
             return response
         } catch is CancellationError {

@@ -1,9 +1,10 @@
+import AsyncAlgorithms
 import HTTPTypes
 import HummingbirdCore
 import Logging
 import NIOCore
 
-/// A connection that became a WebSocket, of which the server is the one that speaks: what the client says is answered (pings) or dropped.
+/// A connection that became a WebSocket. What the client says is answered (pings), handed over to who hears it, or dropped.
 struct WebSocketConnection: Sendable {
     private let raw: RawConnection
 
@@ -15,10 +16,25 @@ struct WebSocketConnection: Sendable {
         try await raw.write(WebSocketFrame.encode(opcode, payload))
     }
 
+    /// Says its farewell and closes, without waiting for the client's.
+    func hangUp() async {
+        await farewell(WebSocketFrame.encodeClose(.normal))
+        raw.channel.close(promise: nil)
+    }
+
+    /// Throws what ``response(_:hearing:speak:)`` would refuse.
+    static func check(_ exchange: Exchange) throws(DockerError) {
+        _ = try handshakeKey(exchange)
+    }
+
     /// The response that turns the exchange's connection into a WebSocket, runs `speak` on it and closes it in order. The client's end, or its
     /// breach of the protocol, cancels `speak`; so does the daemon's end. Throws 400 and 426 for requests that are no upgrade, before anything is done.
+    ///
+    /// - Parameter heard: gets the payloads of the client's messages, and its end. Then `speak` is not cancelled when the client has left: it has to notice
+    ///   itself that the connection is closed, or that the daemon stops.
     static func response(
-        _ exchange: Exchange, speak: @escaping @Sendable (WebSocketConnection) async throws -> Void
+        _ exchange: Exchange, hearing heard: AsyncThrowingChannel<ByteBuffer, any Error>? = nil,
+        speak: @escaping @Sendable (WebSocketConnection) async throws -> Void
     ) async throws -> Response {
         let key = try handshakeKey(exchange)
         let raw: RawConnection
@@ -35,7 +51,7 @@ struct WebSocketConnection: Sendable {
                 .connection: "Upgrade", .upgrade: "websocket", .webSocketAccept: WebSocketFrame.acceptance(of: key),
             ],
             body: .init { writer in
-                await connection.run(exchange, speak)
+                await connection.run(exchange, heard, speak)
                 try await writer.finish(nil)
             })
     }
@@ -60,14 +76,23 @@ struct WebSocketConnection: Sendable {
         case violated(String)
     }
 
-    private func run(_ exchange: Exchange, _ speak: @escaping @Sendable (WebSocketConnection) async throws -> Void)
-        async
-    {
+    private func run(
+        _ exchange: Exchange, _ heard: AsyncThrowingChannel<ByteBuffer, any Error>?,
+        _ speak: @escaping @Sendable (WebSocketConnection) async throws -> Void
+    ) async {
         await withTaskGroup(of: End.self) { group in
-            group.addTask { await listen() }
+            group.addTask {
+                let end = await listen(heard)
+                heard?.finish()
+                return end
+            }
             group.addTask {
                 do {
-                    try await exchange.untilHangUp { try await speak(self) }
+                    if heard != nil {
+                        try await speak(self)
+                    } else {
+                        try await exchange.untilHangUp { try await speak(self) }
+                    }
                     return .spoken(.normal)
                 } catch is CancellationError {
                     return .spoken(.goingAway)
@@ -86,6 +111,10 @@ struct WebSocketConnection: Sendable {
                 }
                 _ = await group.next()
             case .violated(let reason)?: await farewell(WebSocketFrame.encodeClose(.protocolError, reason))
+            case .left? where heard != nil:
+                // What it said is still brought to its end.
+                raw.channel.close(promise: nil)
+                _ = await group.next()
             case .left?, nil: break
             }
             group.cancelAll()
@@ -98,7 +127,7 @@ struct WebSocketConnection: Sendable {
     }
 
     /// Returns when the client says or does its end.
-    private func listen() async -> End {
+    private func listen(_ heard: AsyncThrowingChannel<ByteBuffer, any Error>?) async -> End {
         var parser = WebSocketParser()
         do {
             for try await bytes in raw.inbound {
@@ -109,7 +138,8 @@ struct WebSocketConnection: Sendable {
                         await farewell(WebSocketFrame.encode(.close, frame.payload))
                         return .left
                     case .ping: try await send(.pong, frame.payload)
-                    case .pong, .text, .binary, .continuation: break
+                    case .text, .binary, .continuation: await heard?.send(frame.payload)
+                    case .pong: break
                     }
                 }
             }

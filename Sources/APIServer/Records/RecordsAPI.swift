@@ -6,6 +6,7 @@ import HummingbirdCore
 import Logging
 import NIOCore
 import NIOFoundationCompat
+import NIOHTTP1
 
 /// Records as they are, under `/apis/skls.dev/v1/functionapps`, and the daemon's health.
 struct RecordsAPI: Sendable {
@@ -32,6 +33,10 @@ struct RecordsAPI: Sendable {
         } catch let error as NIOTooManyBytesError {
             let limit = error.maxBytes.map { " of \($0) bytes" } ?? ""
             var response = RecordsAPI.refusal(RecordsError(.tooLarge, "the body is over the limit\(limit)"))
+            response.headers[.connection] = "close"
+            return response
+        } catch let error as HTTPParserError {
+            var response = RecordsAPI.refusal(RecordsError(.badRequest, "the request cannot be read: \(error)"))
             response.headers[.connection] = "close"
             return response
         } catch is CancellationError {
@@ -121,6 +126,9 @@ struct RecordsAPI: Sendable {
 
     private func log(_ exchange: Exchange, name: String) async throws -> Response {
         let record = try await find(name)
+        guard record.keepsLog else {
+            throw RecordsError(.badRequest, "the output is not kept: the record's \(FunctionApp.logAnnotation) is none")
+        }
         var query = LogQuery()
         query.follows = exchange.query.flag("follow")
         query.tail = LogQuery.tail(exchange.query["tail"])
@@ -132,8 +140,12 @@ struct RecordsAPI: Sendable {
             keys = keys.filter { $0.run == run }
             query.follows = query.follows && record.attachableRun == run
         }
-        return LogReply(backend: backend, record: record, keys: keys, query: query, framing: .multiplexed)
-            .response(exchange, contentType: StreamFrame.multiplexedType)
+        let reply = LogReply(backend: backend, record: record, keys: keys, query: query, framing: .multiplexed)
+        do {
+            return try await reply.response(exchange, contentType: StreamFrame.multiplexedType)
+        } catch let error as LogArchiveError {
+            throw RecordsError(error)
+        }
     }
 
     // MARK: writing

@@ -1,5 +1,6 @@
 package import AgentLink
 package import DesiredState
+import Glibc
 import HTTPTypes
 import HummingbirdCore
 package import Logging
@@ -25,8 +26,9 @@ package struct APIServer: Service {
     package init(
         configuration: APIServerConfiguration, store: any RecordStore, output: OutputStore, runInput: any RunInput,
         images: any ImageResolver, readiness: any ReadinessCheck, leaks: any LeakControl,
-        sessions: any ContainerSessions = NoSessions(), registryLogin: (any RegistryLogin)? = nil,
-        explainer: (any Explainer)? = nil, previewer: (any Previewer)? = nil, metrics: (any MetricsSource)? = nil,
+        sessions: any ContainerSessions = NoSessions(), archive: (any LogArchive)? = nil,
+        registryLogin: (any RegistryLogin)? = nil, explainer: (any Explainer)? = nil, previewer: (any Previewer)? = nil,
+        metrics: (any MetricsSource)? = nil,
         clock: @escaping @Sendable () -> Instant, logger: Logger, onListening: @escaping @Sendable () -> Void = {},
         onListeningTCP: @escaping @Sendable (Int) -> Void = { _ in }
     ) {
@@ -34,7 +36,8 @@ package struct APIServer: Service {
         self.onListeningTCP = onListeningTCP
         figures = RequestFigures(startedAt: clock())
         backend = Backend(
-            configuration: configuration, store: store, output: output, input: runInput, images: images,
+            configuration: configuration, store: store, output: output, archive: archive, input: runInput,
+            images: images,
             readiness: readiness, leaks: leaks, sessions: sessions, explainer: explainer, previewer: previewer,
             metrics: metrics, registryLogin: registryLogin, clock: clock, logger: logger)
     }
@@ -96,8 +99,12 @@ package struct APIServer: Service {
         do {
             channel = try await bootstrap(quiescing)
                 .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-                // A client whose machine is gone would hold an attach for ever.
+                .serverChannelOption(.backlog, value: 1024)
+                // A client whose machine is gone would hold an attach for ever, and with the system's own times for two hours.
                 .childChannelOption(.socketOption(.so_keepalive), value: 1)
+                .childChannelOption(.tcpOption(.init(rawValue: TCP_KEEPIDLE)), value: 30)
+                .childChannelOption(.tcpOption(.init(rawValue: TCP_KEEPINTVL)), value: 10)
+                .childChannelOption(.tcpOption(.init(rawValue: TCP_KEEPCNT)), value: 6)
                 .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
                 .bind(host: listener.host, port: listener.port) { channel in
                     connection.setup(channel: channel, logger: logger)

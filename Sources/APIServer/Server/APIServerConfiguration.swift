@@ -17,6 +17,9 @@ package struct APIServerConfiguration: Sendable {
         package var firstByteTimeout: Duration = .seconds(30)
         /// From a request's first byte to the end of its head. Clients send it in one piece; this is for the slowest of networks.
         package var headTimeout: Duration = .seconds(10)
+        /// From a request's head to the end of its body, also when it was answered before; archives have the idle time-out alone.
+        /// The largest, 4 MiB, needs 35 KB/s for that.
+        package var bodyTimeout: Duration = .seconds(120)
         /// Connections at one time; each `docker run` holds three. More would use up the process's file descriptors, and are closed at once.
         package var connections = 4096
         /// Of these, on TCP: the rest is for the unix socket's users.

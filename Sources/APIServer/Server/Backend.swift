@@ -8,6 +8,8 @@ struct Backend: Sendable {
     let configuration: APIServerConfiguration
     let store: any RecordStore
     let output: OutputStore
+    /// Where output may be found beyond the kept logs; `nil`: nowhere.
+    var archive: (any LogArchive)?
     let input: any RunInput
     let images: any ImageResolver
     let readiness: any ReadinessCheck

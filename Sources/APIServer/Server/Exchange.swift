@@ -24,6 +24,13 @@ struct Exchange: Sendable {
         return try await request.body.collect(upTo: limit)
     }
 
+    /// Lets the body take as long as its bytes keep coming: an archive's source may be slow.
+    func streamBody() async throws {
+        try await channel.eventLoop.submit {
+            try channel.pipeline.syncOperations.handler(type: RequestClock.self).bodyStreams()
+        }.get()
+    }
+
     /// For what may take as long as a container runs: ends with `CancellationError` when the client hangs up or the daemon stops.
     /// A half-closed connection is no hang-up: clients half-close when they have nothing more to say.
     func untilHangUp<Value: Sendable>(_ operation: @escaping @Sendable () async throws -> Value) async throws -> Value {

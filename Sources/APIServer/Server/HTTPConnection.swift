@@ -27,7 +27,7 @@ struct HTTPConnection: ServerChildChannel, HTTPChannelHandler {
                 HTTPRequestDecoder(leftOverBytesStrategy: .forwardBytes, limitConfiguration: decoding))
             let codec = HTTP1ToHTTPServerCodec(secure: false)
             let gate = HijackGate()
-            let clock = HeadClock(limits)
+            let clock = RequestClock(limits)
             let pipeline = channel.pipeline.syncOperations
             if let context = tls() { try pipeline.addHandler(NIOSSLServerHandler(context: context)) }
             try pipeline.addHandler(gate)

@@ -19,7 +19,7 @@ final class HijackHandler: ChannelDuplexHandler {
     private let decoder: ByteToMessageHandler<HTTPRequestDecoder>
     private let codec: HTTP1ToHTTPServerCodec
     private let gate: HijackGate
-    private let clock: HeadClock
+    private let clock: RequestClock
     private var context: ChannelHandlerContext?
     private var isRaw = false
     /// NIO's parser reads nothing behind a request that offered an upgrade, so its response must end the connection unless it becomes raw.
@@ -35,7 +35,7 @@ final class HijackHandler: ChannelDuplexHandler {
 
     init(
         encoder: HTTPResponseEncoder, decoder: ByteToMessageHandler<HTTPRequestDecoder>, codec: HTTP1ToHTTPServerCodec,
-        gate: HijackGate, clock: HeadClock
+        gate: HijackGate, clock: RequestClock
     ) {
         self.encoder = encoder
         self.decoder = decoder
@@ -146,6 +146,7 @@ final class HijackHandler: ChannelDuplexHandler {
     private func writeHTTP(context: ChannelHandlerContext, _ data: NIOAny, promise: EventLoopPromise<Void>?) {
         switch unwrapOutboundIn(data) {
         case .head(var head) where head.status.kind != .informational:
+            clock.answerBegan()
             if isParserStopped { head.headerFields[.connection] = "close" }
             closesAfterResponse = head.headerFields[.connection] == "close"
             context.write(wrapOutboundOut(.head(head)), promise: promise)

@@ -13,7 +13,8 @@ struct ListeningSocket: ~Copyable {
 
     /// Owner and group may connect, as with Docker's.
     static let mode: mode_t = 0o660
-    private static let backlog: Int32 = 256
+    /// Where it is full, a client that does not block is refused (EAGAIN): as many as there may be connections.
+    private static let backlog: Int32 = 4096
 
     /// Throws when the directory is missing, when the path is something else than a stale socket of our own, or when the system refuses.
     /// `group` = name or number of the group that may connect, `nil` = the process's own.

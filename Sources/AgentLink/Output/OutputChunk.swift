@@ -13,4 +13,20 @@ package struct OutputChunk: Sendable, Equatable {
     package let lostBytes: UInt64?
     /// Position in the log behind this chunk: from where to go on.
     package let position: UInt64
+
+    init(
+        stream: FrameStream, timestampNanoseconds: UInt64, bytes: ByteBuffer, lostBytes: UInt64?, position: UInt64
+    ) {
+        self.stream = stream
+        self.timestampNanoseconds = timestampNanoseconds
+        self.bytes = bytes
+        self.lostBytes = lostBytes
+        self.position = position
+    }
+
+    /// What was read elsewhere than in a log, where it has no position.
+    package init(stream: FrameStream, timestampNanoseconds: UInt64, bytes: ByteBuffer) {
+        self.init(
+            stream: stream, timestampNanoseconds: timestampNanoseconds, bytes: bytes, lostBytes: nil, position: 0)
+    }
 }

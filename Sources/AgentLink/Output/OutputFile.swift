@@ -97,6 +97,11 @@ enum OutputFile {
         try check("sync \(path)") { fsync(descriptor.rawValue) }
     }
 
+    /// It is no error if there is none.
+    static func remove(_ path: FilePath) throws(AgentError) {
+        try check("remove \(path)", unless: ENOENT) { path.withPlatformString { unlink($0) } }
+    }
+
     /// Removes a directory of files, and the files. It is no error if there is none.
     static func removeDirectory(_ path: FilePath) throws(AgentError) {
         guard let directory = path.withPlatformString({ opendir($0) }) else {

@@ -70,6 +70,16 @@ package final class OutputStore: Sendable {
         for log in logs { log.markRemoved() }
     }
 
+    /// Removes one log, with the same effects. It is no error if there is none.
+    package func remove(_ key: OutputKey) throws(AgentError) {
+        try OutputFile.remove(path(of: key))
+        let log = live.withLockedValue { live -> OutputLog? in
+            guard let entry = live.removeValue(forKey: key) else { return nil }
+            return entry.log
+        }
+        log?.markRemoved()
+    }
+
     /// The object of a log in use, made if it is not.
     private func log(for key: OutputKey) throws(AgentError) -> OutputLog {
         let path = try path(of: key)

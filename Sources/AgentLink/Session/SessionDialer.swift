@@ -186,7 +186,8 @@ struct SessionDialer: Sendable {
     }
 }
 
-/// Collects an answer that is no upgrade.
+/// Collects an answer that is no upgrade. What ends the connection behind the answer's head ends the answer as well: its proof tells
+/// whether anything is missing.
 private final class RefusalHandler: ChannelInboundHandler {
     typealias InboundIn = HTTPClientResponsePart
 
@@ -205,17 +206,14 @@ private final class RefusalHandler: ChannelInboundHandler {
         case .body(let piece):
             refusal?.body.writeImmutableBuffer(piece)
             if let refusal, refusal.body.readableBytes > limit { context.close(promise: nil) }
-        case .end:
-            if let refusal { promise.succeed(refusal) }
-            context.close(promise: nil)
+        case .end: context.close(promise: nil)
         }
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
 
     func handlerRemoved(context: ChannelHandlerContext) {
-        // No more than a repetition where there was an answer.
-        promise.fail(SessionDialer.Failure.failed)
+        if let refusal { promise.succeed(refusal) } else { promise.fail(SessionDialer.Failure.failed) }
     }
 }
 

@@ -1,4 +1,5 @@
 import AgentProtocol
+import Glibc
 
 /// Where the agent calls for its session, if it is to call at all.
 struct CallbackConfiguration: Equatable, Sendable {
@@ -68,4 +69,13 @@ struct CallbackConfiguration: Equatable, Sendable {
 
     /// `host:port` as a request writes it.
     var authorityText: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
+
+    /// The host as an address (4 or 16 bytes), as certificates write it; nil for a name.
+    var address: [UInt8]? {
+        for (family, count) in [(AF_INET, 4), (AF_INET6, 16)] {
+            var bytes = [UInt8](repeating: 0, count: count)
+            if inet_pton(family, host, &bytes) == 1 { return bytes }
+        }
+        return nil
+    }
 }

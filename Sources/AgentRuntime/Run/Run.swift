@@ -12,6 +12,9 @@ final class Run: CommandReader {
     private var machine: RunMachine
     private var input: InputMachine
     private var spool: Spool
+    private let console: Console?
+    /// Nil without a console, and when the output is over.
+    private var consoleCopy: ConsoleCopy?
     private let boundBytes: Int
     private let startedAtNanoseconds = Clocks.wallNanoseconds()
     /// Called once, when the report has become final.
@@ -50,11 +53,15 @@ final class Run: CommandReader {
     /// How many stdin requests may wait at once; each may hold 8 MiB.
     static let inputLimit = 16
 
+    /// - Parameter console: where the output is copied to.
     init(
-        _ request: RunRequest, token: RunToken, spoolBytes: Int, eventLoop: any EventLoop, onEnd: @escaping () -> Void
+        _ request: RunRequest, token: RunToken, spoolBytes: Int, console: Console?, eventLoop: any EventLoop,
+        onEnd: @escaping () -> Void
     ) {
         self.request = request
         self.token = token
+        self.console = console
+        consoleCopy = console.map { ConsoleCopy($0, token: token) }
         self.eventLoop = eventLoop
         self.onEnd = onEnd
         boundBytes = spoolBytes
@@ -136,6 +143,8 @@ final class Run: CommandReader {
     func outputRead(_ stream: FrameStream, _ bytes: ByteBuffer) {
         var bytes = bytes
         let now = Clocks.wallNanoseconds()
+        // Line and frame have the same time, by which a daemon that has both knows what it has.
+        consoleCopy?.add(stream, bytes.readableBytesView, at: now)
         while let payload = bytes.readSlice(length: min(bytes.readableBytes, AgentLimit.framePayloadBytes)),
             payload.readableBytes > 0
         {
@@ -297,6 +306,8 @@ final class Run: CommandReader {
             case .cancelTimer(let timer): timers.removeValue(forKey: timer)?.cancel()
             case .closeOutputs: for channel in readingChannels { channel.close(promise: nil) }
             case .announceEnd:
+                consoleCopy?.finish(at: Clocks.wallNanoseconds())
+                consoleCopy = nil
                 logEnd()
                 resumeTimer?.cancel()
                 inputChannel?.close(promise: nil)
@@ -311,6 +322,11 @@ final class Run: CommandReader {
     private func logEnd() {
         guard let boot, let outcome = machine.outcome, outcome.state == .exited else { return }
         let line = Array("skls-agent: exit token=\(token) boot=\(boot) code=\(outcome.exitCode)\n".utf8)
+        // Behind the output that waits for the console: it may be slow, and nobody waits for it here.
+        if let console, !console.isIdle {
+            _ = console.write(line, to: STDERR_FILENO, isUrgent: true)
+            return
+        }
         // A log that takes nothing is no reason to withhold the end from who asks for it.
         _ = Glibc.write(STDERR_FILENO, line, line.count)
     }

@@ -9,6 +9,8 @@ final class Agent {
     let boot = BootID.random()
     let secret: AgentSecret
     private let spoolBytes: Int
+    /// Nil if output is not copied to it.
+    private let console: Console?
     private let eventLoop: any EventLoop
     private let onExit: () -> Void
     let sessions: AgentSessions
@@ -36,12 +38,16 @@ final class Agent {
     private static let exitGraceNanoseconds: UInt64 = 4_000_000_000
     /// How long readers may fetch the rest after that.
     private static let lastReads = TimeAmount.seconds(1)
+    /// Half a second for the last lines.
+    private static let lastConsoleLooks = 50
+    private static let consolePause = TimeAmount.milliseconds(10)
     private static let longestGraceSeconds: UInt64 = 3_153_600_000
 
     /// - Parameter onExit: called once, when the agent was told to end and has nothing left to do.
     init(configuration: AgentConfiguration, eventLoop: any EventLoop, onExit: @escaping () -> Void) {
         secret = configuration.secret
         spoolBytes = configuration.spoolBytes
+        console = configuration.copiesOutput ? Console() : nil
         self.eventLoop = eventLoop
         self.onExit = onExit
         let sessions = AgentSessions(secret: configuration.secret, boot: boot, eventLoop: eventLoop)
@@ -118,7 +124,9 @@ final class Agent {
             waiting.send(.badRequest(error.description))
             return
         }
-        let run = Run(request, token: token, spoolBytes: spoolBytes, eventLoop: eventLoop) { [weak self] in
+        let run = Run(
+            request, token: token, spoolBytes: spoolBytes, console: console, eventLoop: eventLoop
+        ) { [weak self] in
             self?.runEnded()
         }
         runs[token] = run
@@ -265,6 +273,13 @@ final class Agent {
     private func exit() {
         if hasExited { return }
         hasExited = true
-        onExit()
+        exit(consoleLooks: Self.lastConsoleLooks)
+    }
+
+    /// Once the console has taken what waits for it, or for so many looks longer.
+    private func exit(consoleLooks: Int) {
+        guard let console, !console.isIdle, consoleLooks > 0 else { return onExit() }
+        eventLoop.assumeIsolated().scheduleTask(in: Self.consolePause) { [self] in exit(consoleLooks: consoleLooks - 1)
+        }
     }
 }

@@ -199,6 +199,12 @@ package final class ControllerService: Service {
                 logger.warning(
                     "output was not removed", metadata: Logger.Metadata([.key: uid.short, .reason: error.description]))
             }
+        case .dropOutput(let keys):
+            do throws(AgentError) {
+                for key in keys { try output.remove(key) }
+            } catch {
+                logger.warning("output was not removed", metadata: Logger.Metadata([.reason: error.description]))
+            }
         case .setTimer, .end: return  // dealt with where they were decided
         case .report(let uid, let facts, let message):
             var metadata = metadata(uid, facts)

@@ -1,3 +1,4 @@
+import AgentProtocol
 package import AzureClient
 import DesiredState
 
@@ -46,7 +47,8 @@ extension RunLogFinding {
     /// Of the agent's own lines; others that name the token count for nothing.
     init(lines: [String], token: String) {
         self = .nothing
-        for line in lines {
+        // What a command wrote is none of the agent's lines, whatever it says.
+        for line in lines where !line.contains(ConsoleLine.prefix) {
             let words = line.split(whereSeparator: \.isWhitespace)
             guard let start = words.firstIndex(of: "skls-agent:"), words.count > start + 2,
                 words[start + 2] == "token=" + token

@@ -57,6 +57,8 @@ extension SiteDesigner {
         package var registry: Registry?
         /// `nil` = agents call nobody.
         package var callback: Callback?
+        /// Whether agents copy what commands write to the container's console, where a diagnostic setting can send it to a log workspace.
+        package var copiesOutput = false
 
         package init(location: String, defaultPlan: String?, resourceGroupID: String) {
             self.location = location
@@ -68,7 +70,11 @@ extension SiteDesigner {
     /// Settings that we own on every kind of hosting, sorted by name. The command and its environment are not among
     /// them: they travel in the run request only. Sources of each stand in
     /// `Tests/ControllerTests/Fixtures/SiteBodies/README.md`.
-    func appSettings(of declared: [String: String], agentSecret: String, uid: String) -> [SiteDesign.Setting] {
+    ///
+    /// - Parameter keepsLog: where nothing is kept nothing is copied to the console either.
+    func appSettings(
+        of declared: [String: String], agentSecret: String, uid: String, keepsLog: Bool = true
+    ) -> [SiteDesign.Setting] {
         var settings = [
             "FUNCTIONS_EXTENSION_VERSION": "~4",
             // Where the agent listens; the platform tells the container as PORT.
@@ -101,6 +107,7 @@ extension SiteDesigner {
             settings["SKLS_AGENT_SITE"] = uid
             settings["SKLS_CALLBACK_CA"] = callback.authority
         }
+        if configuration.copiesOutput, keepsLog { settings["SKLS_AGENT_CONSOLE"] = "1" }
         let taken = Set(declared.keys.map { $0.uppercased() })
         return (settings.filter { !taken.contains($0.key.uppercased()) }.merging(declared) { $1 })
             .sorted { $0.key < $1.key }.map { SiteDesign.Setting(name: $0.key, value: $0.value) }

@@ -69,7 +69,8 @@ package struct SiteDesigner: Sendable {
 
     private func appSettings(of record: FunctionApp) -> [SiteDesign.Setting] {
         appSettings(
-            of: record.spec.azure.appSettings, agentSecret: agentSecret(of: record.uid), uid: record.uid.text)
+            of: record.spec.azure.appSettings, agentSecret: agentSecret(of: record.uid), uid: record.uid.text,
+            keepsLog: record.keepsLog)
     }
 
     /// As many whole names as fit into a tag.

@@ -1,9 +1,12 @@
+import AgentProtocol
+
 extension StartDiagnosis {
     /// Reads App Service's container log for reasons why the container cannot start. Only the newest start counts: what stands behind the last
     /// line that announces one, or before it if that start has nothing to say yet. The wordings are those of App Service's Linux workers and of the Docker
     /// engine that they run (reference of container logs: Azure docs, configure-custom-container and troubleshooting pages, read 2026-02).
     init(containerLog log: String) {
-        let lines = log.split(whereSeparator: \.isNewline)
+        // What a command wrote says nothing about the container.
+        let lines = log.split(whereSeparator: \.isNewline).filter { !$0.contains(ConsoleLine.prefix) }
         let starts = lines.indices.filter { index in
             StartDiagnosis.announcements.contains { lines[index].contains($0) }
         }

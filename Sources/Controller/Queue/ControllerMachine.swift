@@ -188,6 +188,8 @@ package struct ControllerMachine {
             remove(uid)
             return
         }
+        let unkept = state.memory.takeUnkeptOutputs(of: stored.record)
+        if !unkept.isEmpty { effects.append(.dropOutput(unkept)) }
         state.memory.notice(stored, designer: designer, at: now)
         var input = state.memory.input(
             stored, now: now, isListPending: isListPending, freeze: freeze, runLogSettlesAfter: runLogSettlesAfter)

@@ -32,6 +32,8 @@ package enum ControllerEffect: Sendable {
     case listSites
     /// The record is forgotten; its output goes, too.
     case removeOutput(UID)
+    /// Of attempts that have ended, of a record that keeps no log.
+    case dropOutput([OutputKey])
     /// Fire at this steady time; replaces the one before.
     case setTimer(Instant)
     /// Worth an operator's attention.

@@ -1,3 +1,4 @@
+import AgentLink
 import DesiredState
 
 /// What the machine knows of one record beside what the store holds: observations, calls in flight, failures. Lost at a restart, and learned again.
@@ -32,6 +33,8 @@ struct KeyMemory {
     /// Posts of the open attempt that were sent in this process, and whether an earlier process may have sent one.
     private var postsSent = 0
     private var mayHaveBeenPostedBefore = false
+    /// Those that this life has dropped; nothing is asked of a file to know.
+    private var droppedOutputs: Set<OutputKey> = []
     private(set) var clock = StoredClock()
     var drift = DriftMemory()
 
@@ -60,6 +63,18 @@ struct KeyMemory {
             // Not opened by this process (see `isOpening`), so an earlier one may have asked for it.
             forgetRun(openToken: open?.token, mayHaveBeenPosted: true)
         }
+    }
+
+    /// Outputs of attempts whose end is stored, where the record keeps none; each once.
+    mutating func takeUnkeptOutputs(of record: FunctionApp) -> [OutputKey] {
+        guard !record.keepsLog else { return [] }
+        let ended = record.status.runs.flatMap { run in
+            run.attempts.indices.filter { run.attempts[$0].outcome != nil }.map {
+                OutputKey(uid: record.uid.text, run: run.number, attempt: $0 + 1)
+            }
+        }
+        defer { droppedOutputs = Set(ended) }
+        return ended.filter { !droppedOutputs.contains($0) }
     }
 
     /// The machine has committed this attempt, and no request for it was sent yet.

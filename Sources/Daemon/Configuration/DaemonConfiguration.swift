@@ -57,6 +57,8 @@ package struct AzureSettings: Sendable {
     package var runTimeoutSeconds: Int
     /// Rows are in the workspace so long after what they tell of.
     package var logSettlesAfter: Duration
+    /// Whether what commands write is copied to the containers' consoles. Unless it is said, it is where there is a workspace to read it from.
+    package var copiesOutput: Bool
     /// Whether calls are held back to Azure's published rates. Only a stand-in for Azure is without limits.
     package var keepsPublishedRates: Bool
     /// What to connect to instead of the sites' own host names; `nil` = the sites themselves.
@@ -148,6 +150,13 @@ extension AzureSettings {
             } else {
                 faults.append("SKLS_LOG_SETTLE_SECONDS: a number of seconds from 0 to 86400, not \(text)")
             }
+        }
+        copiesOutput = logWorkspace != nil
+        switch optional("SKLS_CONSOLE_LOGS") {
+        case nil: break
+        case "on": copiesOutput = true
+        case "off": copiesOutput = false
+        case let text?: faults.append("SKLS_CONSOLE_LOGS is neither on nor off: \(text)")
         }
         keepsPublishedRates = true
         switch optional("SKLS_REQUEST_RATES") {

@@ -58,6 +58,7 @@ struct Setting: Hashable, Sendable {
         Setting(
             "azf.log_analytics_workspace", "SKLS_LOG_WORKSPACE", "SOCKERLESS_AZF_LOG_ANALYTICS_WORKSPACE"),
         Setting("azf.log_settle_seconds", "SKLS_LOG_SETTLE_SECONDS", usual: "900"),
+        Setting("azf.console_logs", "SKLS_CONSOLE_LOGS"),
         Setting("azf.network_discovery", "SOCKERLESS_AZF_NETWORK_DISCOVERY", usual: "nat-gateway-only"),
         Setting("azf.access", "SOCKERLESS_AZF_ACCESS", usual: "none-internal"),
     ]

@@ -44,11 +44,36 @@ extension Doctor {
             _ = try await connection.client.queryLogs(
                 LogQuery(.workspace(workspace), "print 1"), correlationID: correlation)
             report.ok("log workspace", text)
+            try await checkConsole(settings, workspace, connection, &report)
         } catch {
             report.failed(
                 "log workspace", found(error),
                 advice: "correct SKLS_LOG_WORKSPACE (the workspace's GUID or resource id, not its name), or give the "
                     + "identity the role Log Analytics Reader on it")
+        }
+    }
+
+    /// Whether containers' consoles come to the workspace. None may have run lately, so it is no failure if not.
+    private func checkConsole(
+        _ settings: AzureSettings, _ workspace: GUID, _ connection: AzureConnection, _ report: inout DoctorReport
+    ) async throws(AzureError) {
+        guard settings.copiesOutput else {
+            report.note("console logs", "SKLS_CONSOLE_LOGS is off: what commands write is not copied to the workspace")
+            return
+        }
+        let query = """
+            AppServiceConsoleLogs
+            | where TimeGenerated > ago(7d)
+            | where ResultDescription has "skls"
+            | take 1
+            | project TimeGenerated
+            """
+        let answer = try await connection.client.queryLogs(
+            LogQuery(.workspace(workspace), query), correlationID: correlation)
+        if case .table(let table, _) = answer, !table.rows.isEmpty {
+            report.ok("console logs", "lines of containers came within the last 7 days")
+        } else {
+            report.note("console logs", DoctorAdvice.sendConsole)
         }
     }
 

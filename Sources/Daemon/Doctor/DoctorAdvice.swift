@@ -36,6 +36,12 @@ enum DoctorAdvice {
         }
     }
 
+    static let sendConsole =
+        "no line of a container came within the last 7 days: a site's console is sent there by a diagnostic setting of the site, az monitor "
+        + "diagnostic-settings create --name skls --resource SITE --workspace WORKSPACE --logs "
+        + "'[{\"category\":\"AppServiceConsoleLogs\",\"enabled\":true}]', or for all sites of a group by a policy: "
+        + "docs/observability.md"
+
     static func makeGroup(_ settings: AzureSettings) -> String {
         "correct SKLS_RESOURCE_GROUP, or: az group create --name \(settings.resourceGroup) --location \(settings.location)"
     }

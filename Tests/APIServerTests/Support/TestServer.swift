@@ -27,8 +27,9 @@ struct TestServer: Sendable {
 
     static func with(
         limits: APIServerConfiguration.Limits = .init(), images: any ImageResolver = FakeRegistry(),
-        sessions: any ContainerSessions = NoSessions(), policy: APIServerConfiguration.SessionPolicy = .asProvided,
-        login: (any RegistryLogin)? = nil, group: String? = nil,
+        sessions: any ContainerSessions = NoSessions(), archive: (any LogArchive)? = nil,
+        policy: APIServerConfiguration.SessionPolicy = .asProvided, login: (any RegistryLogin)? = nil,
+        group: String? = nil,
         tcp: @Sendable (String) throws -> [TCPListener] = { _ in [] },
         logLevel: Logger.Level = .error,
         _ body: @Sendable (TestServer) async throws -> Void
@@ -36,7 +37,8 @@ struct TestServer: Sendable {
         let directory = try TestDirectory()
         defer { directory.remove() }
         try await with(
-            directory, limits: limits, images: images, sessions: sessions, policy: policy, login: login, group: group,
+            directory, limits: limits, images: images, sessions: sessions, archive: archive, policy: policy,
+            login: login, group: group,
             tcp: tcp, logLevel: logLevel, body)
     }
 
@@ -44,7 +46,8 @@ struct TestServer: Sendable {
     static func with(
         _ directory: TestDirectory, limits: APIServerConfiguration.Limits = .init(),
         images: any ImageResolver = FakeRegistry(), sessions: any ContainerSessions = NoSessions(),
-        policy: APIServerConfiguration.SessionPolicy = .asProvided, login: (any RegistryLogin)? = nil,
+        archive: (any LogArchive)? = nil, policy: APIServerConfiguration.SessionPolicy = .asProvided,
+        login: (any RegistryLogin)? = nil,
         group: String? = nil, tcp: @Sendable (String) throws -> [TCPListener] = { _ in [] },
         logLevel: Logger.Level = .error, _ body: @Sendable (TestServer) async throws -> Void
     ) async throws {
@@ -67,7 +70,8 @@ struct TestServer: Sendable {
         let (whenListening, listening) = AsyncStream.makeStream(of: Never.self)
         let server = APIServer(
             configuration: configuration, store: store, output: output, runInput: controller, images: images,
-            readiness: readiness, leaks: leaks, sessions: sessions, registryLogin: login, previewer: previewer,
+            readiness: readiness, leaks: leaks, sessions: sessions, archive: archive, registryLogin: login,
+            previewer: previewer,
             clock: { Instant.now },
             logger: logger,
             onListening: { listening.finish() }, onListeningTCP: { port in ports.withLockedValue { $0.append(port) } })

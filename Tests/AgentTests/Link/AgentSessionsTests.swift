@@ -182,7 +182,10 @@ import Testing
 
     @Test(arguments: [
         (StubAgent.Behaviour(refusesWith: 409), SessionError.Code.otherBoot),
-        (StubAgent.Behaviour(refusesWith: 404), .unavailable), (StubAgent.Behaviour(isHidden: true), .unreachable),
+        (StubAgent.Behaviour(refusesWith: 409, cutsRefusals: true), .otherBoot),
+        (StubAgent.Behaviour(refusesWith: 404), .unavailable),
+        (StubAgent.Behaviour(refusesWith: 404, cutsRefusals: true), .unavailable),
+        (StubAgent.Behaviour(isHidden: true), .unreachable),
         (StubAgent.Behaviour(handshakeSecret: .random()), .unreachable),
         (StubAgent.Behaviour(breaksAfter: (messages: 0, connections: .max)), .unreachable),
     ])

@@ -177,6 +177,23 @@ import Testing
         }
     }
 
+    @Test("one log is removed, and the record's others stay") func removedAlone() async throws {
+        try await withStore { store, directory in
+            let other = OutputKey(uid: key.uid, run: key.run + 1, attempt: 1)
+            for (key, text) in [(key, "one"), (other, "two")] {
+                let writer = try store.writer(for: key)
+                try writer.append(frame(text), at: 0)
+                try writer.seal()
+            }
+            let late = try store.follow(key)
+            try store.remove(key)
+            try store.remove(key)
+            #expect(try await texts(late) == ["stdout one"])
+            #expect(try await texts(store.read(key)) == [])
+            #expect(try await texts(store.read(other)) == ["stdout two"])
+        }
+    }
+
     @Test("logs that nobody uses hold no descriptor") func descriptors() async throws {
         try await withStore { store, directory in
             for run in 0..<300 {

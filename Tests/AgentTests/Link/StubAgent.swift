@@ -13,6 +13,8 @@ final class StubAgent: Sendable {
     struct Behaviour: Sendable {
         /// Answers a request for a session with this status instead, with a proof.
         var refusesWith: Int?
+        /// Ends the connection right behind the head of a refusal, which promises a body.
+        var cutsRefusals = false
         /// Answers with a page of somebody else.
         var isHidden = false
         /// The secret that it proves itself with in the handshake, if not its own.
@@ -202,9 +204,13 @@ final class StubAgent: Sendable {
             let status = behaviour.isHidden ? 503 : behaviour.refusesWith ?? 409
             var headers = agent.proof(head, status: status) ?? HTTPHeaders()
             if behaviour.isHidden { headers = HTTPHeaders() }
-            headers.add(name: "Content-Length", value: "0")
+            headers.add(name: "Content-Length", value: behaviour.cutsRefusals ? "1" : "0")
             let response = HTTPResponseHead(
                 version: .http1_1, status: HTTPResponseStatus(statusCode: status), headers: headers)
+            if behaviour.cutsRefusals {
+                context.writeAndFlush(wrapOutboundOut(.head(response)), promise: nil)
+                return context.close(promise: nil)
+            }
             context.write(wrapOutboundOut(.head(response)), promise: nil)
             context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
         }

@@ -52,25 +52,33 @@ import X509
         }
     }
 
-    @Test("an agent calls over TLS, and believes the authority that it was given") func secure() async throws {
-        let authority = try Authority(serverName: "daemon.test")
-        let settings = variables("https://daemon.test", authority: authority.pem)
+    @Test(
+        "an agent calls over TLS, and believes the authority that it was given",
+        arguments: [
+            ("daemon.test", [UInt8]()), ("10.0.0.5", [10, 0, 0, 5]), ("[::1]", [UInt8](repeating: 0, count: 15) + [1]),
+        ])
+    func secure(host: String, address: [UInt8]) async throws {
+        let authority = try Authority(
+            address.isEmpty ? .dnsName(host) : .ipAddress(ASN1OctetString(contentBytes: address[...])))
+        let settings = variables("https://\(host)", authority: authority.pem)
         try await AgentContainer.run(variables: settings) { agent in
             let probe = SessionProbe(socketPath: agent.socketPath, secret: agent.endpoint.secret, boot: agent.boot)
             let stub = CallbackStub(probe: probe, security: try NIOSSLContext(configuration: authority.server))
             try await stub.listen(at: agent.relayPath)
             try await echo(probe)
-            #expect(Set(stub.calls.withLockedValue { $0.targets }) == ["daemon.test:443"])
+            #expect(Set(stub.calls.withLockedValue { $0.targets }) == ["\(host):443"])
             try await stub.close()
         }
     }
 
     @Test("an agent believes no other authority, no other name, and nobody without the secret")
     func strangers() async throws {
-        let authority = try Authority(serverName: "daemon.test")
+        let authority = try Authority(.dnsName("daemon.test"))
+        let foreign = try Authority(.dnsName("daemon.test"))
         let cases: [(String, String, Bool)] = [
-            ("https://daemon.test", try Authority(serverName: "daemon.test").pem, true),
-            ("https://other.test", authority.pem, true), ("http://daemon.test", authority.pem, false),
+            ("https://daemon.test", foreign.pem, true), ("https://10.0.0.5", foreign.pem, true),
+            ("https://other.test", authority.pem, true), ("https://10.0.0.6", authority.pem, true),
+            ("http://daemon.test", authority.pem, false),
         ]
         for (url, pem, isSecure) in cases {
             try await AgentContainer.run(variables: variables(url, authority: pem)) { agent in
@@ -80,9 +88,15 @@ import X509
                 let stub = CallbackStub(
                     probe: probe, security: isSecure ? try NIOSSLContext(configuration: authority.server) : nil)
                 try await stub.listen(at: agent.relayPath)
-                let complaint = isSecure ? "CERTIFICATE_VERIFY_FAILED" : "does not hold the site's secret"
-                let name = url.contains("other") ? "other.test" : complaint
-                while !(try agent.log().contains(name)) { await Task.yield() }
+                let complaint =
+                    if url.contains("other") {
+                        "other.test"
+                    } else if url.contains("10.0.0.6") {
+                        "not for this address"
+                    } else {
+                        isSecure ? "CERTIFICATE_VERIFY_FAILED" : "does not hold the site's secret"
+                    }
+                while !(try agent.log().contains(complaint)) { await Task.yield() }
                 #expect(try agent.log().contains("skls-agent: callback "))
                 #expect(!probe.isEstablished)
                 // The agent itself is none the worse for it.
@@ -114,6 +128,8 @@ import X509
         #expect(secure.isSecure && secure.host == "::1" && secure.port == 99 && secure.path == "/a/b/skls/v1/session")
         #expect(secure.authorityText == "[::1]:99")
         #expect(try parse("https://host.test")?.authorityText == "host.test:443")
+        #expect(secure.address == [UInt8](repeating: 0, count: 15) + [1] && plain.address == nil)
+        #expect(try parse("https://10.0.0.5")?.address == [10, 0, 0, 5])
         #expect(try parse("https://host.test", site: nil) == nil)
         #expect(try parse("") == nil)
         #expect(throws: AgentConfiguration.Failure.self) { try parse("ws://host", site: "5e") }
@@ -125,7 +141,8 @@ private struct Authority {
     let pem: String
     let server: TLSConfiguration
 
-    init(serverName: String) throws {
+    /// - Parameter subject: the server's name or address.
+    init(_ subject: GeneralName) throws {
         let authorityKey = P256.Signing.PrivateKey()
         let serverKey = P256.Signing.PrivateKey()
         let name = try DistinguishedName { CommonName("authority") }
@@ -140,7 +157,7 @@ private struct Authority {
             version: .v3, serialNumber: .init(), publicKey: .init(serverKey.publicKey),
             notValidBefore: Date(timeIntervalSince1970: 0), notValidAfter: Date(timeIntervalSince1970: 2_500_000_000),
             issuer: name, subject: try DistinguishedName { CommonName("server") }, signatureAlgorithm: .ecdsaWithSHA256,
-            extensions: Certificate.Extensions { SubjectAlternativeNames([.dnsName(serverName)]) },
+            extensions: Certificate.Extensions { SubjectAlternativeNames([subject]) },
             issuerPrivateKey: .init(authorityKey))
         pem = try authority.serializeAsPEM().pemString
         server = TLSConfiguration.makeServerConfiguration(

@@ -58,6 +58,11 @@ final class ChildProcess: Sendable {
         unlink(outputPath)
     }
 
+    /// What it has written to its standard output so far.
+    var outputSoFar: String {
+        String(decoding: FileManager.default.contents(atPath: outputPath) ?? Data(), as: UTF8.self)
+    }
+
     var errorText: String { errors.withLockedValue { String(decoding: $0, as: UTF8.self) } }
 
     func send(_ signal: Int32) {

@@ -148,10 +148,14 @@ final class Installation: Sendable {
     }
 
     func docker(_ arguments: [String], input: String? = nil) async throws -> ChildProcess.Result {
-        let process = try ChildProcess(
+        await (try beginDocker(arguments, input: input)).wait()
+    }
+
+    /// A docker command that goes on meanwhile.
+    func beginDocker(_ arguments: [String], input: String? = nil) throws -> ChildProcess {
+        try ChildProcess(
             Installation.dockerPath(), arguments,
             environment: ["DOCKER_HOST": host, "DOCKER_CONFIG": folder + "/docker"], input: input.map { Data($0.utf8) })
-        return await process.wait()
     }
 
     func skls(_ arguments: String..., input: String? = nil) async throws -> ChildProcess.Result {
@@ -249,6 +253,32 @@ final class Installation: Sendable {
             next = page.nextLink
         }
         return sites
+    }
+
+    /// What the site's container, its agent included, wrote to its log, as Kudu shows it.
+    func containerLog(ofSite name: String) async throws -> String {
+        struct Site: Decodable {
+            struct Properties: Decodable { let defaultHostName: String }
+            let properties: Properties
+        }
+        let (_, body) = try await arm(.GET, "providers/Microsoft.Web/sites/\(name)?api-version=2025-03-01")
+        let host = try JSONDecoder().decode(Site.self, from: body).properties.defaultHostName
+            .replacing(".", with: ".scm.", maxReplacements: 1)
+        func get(_ path: String) async throws -> String {
+            var request = HTTPClientRequest(url: (azure["SKLS_SITE_ADDRESS"] ?? "") + path)
+            request.headers.add(name: "host", value: host)
+            request.headers.add(name: "authorization", value: "Bearer " + (try await armToken()))
+            let response = try await HTTPClient.shared.execute(request, timeout: .seconds(30))
+            let text = String(buffer: try await response.body.collect(upTo: 1 << 20))
+            guard response.status == .ok else {
+                throw RefusedRequest(description: "\(path): \(response.status) \(text)")
+            }
+            return text
+        }
+        struct File: Decodable { let name: String }
+        let files = try JSONDecoder().decode([File].self, from: Data(try await get("/api/vfs/LogFiles/").utf8))
+        let file = try #require(files.first { $0.name.hasSuffix("_default_docker.log") })
+        return try await get("/api/vfs/LogFiles/\(file.name)")
     }
 
     struct Execution: Decodable {
