@@ -12,8 +12,7 @@ struct ArchiveBody {
         case gzip(Inflation)
     }
 
-    /// The longest of the marks that formats begin with.
-    private static let markBytes = 6
+    private static let gzip: [UInt8] = [0x1f, 0x8b]
     private static let refused: [(mark: [UInt8], name: String)] = [
         ([0x42, 0x5a, 0x68], "bzip2"), ([0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00], "xz"),
         ([0x28, 0xb5, 0x2f, 0xfd], "zstd"),
@@ -35,7 +34,7 @@ struct ArchiveBody {
     /// The next bytes of the tar itself; `nil` when more has to be taken, or at the end. Throws 400 for what cannot be read.
     mutating func next() throws(DockerError) -> ByteBuffer? {
         if case .unknown = kind {
-            guard hasEnded || pending.readableBytes >= Self.markBytes else { return nil }
+            guard hasEnded || !Self.isUndecided(pending) else { return nil }
             kind = try Self.kind(of: pending)
         }
         guard case .gzip(let inflation) = kind else {
@@ -50,12 +49,18 @@ struct ArchiveBody {
         return nil
     }
 
+    /// Whether so few bytes can still become the mark of a format.
+    private static func isUndecided(_ beginning: ByteBuffer) -> Bool {
+        let bytes = beginning.readableBytesView
+        return ([gzip] + refused.map(\.mark)).contains { bytes.count < $0.count && $0.starts(with: bytes) }
+    }
+
     private static func kind(of beginning: ByteBuffer) throws(DockerError) -> Kind {
         let bytes = beginning.readableBytesView
         for (mark, name) in refused where bytes.starts(with: mark) {
             throw .badParameter("the archive is compressed with \(name): send a plain tar, or one compressed with gzip")
         }
-        return bytes.starts(with: [0x1f, 0x8b]) ? .gzip(try Inflation()) : .plain
+        return bytes.starts(with: gzip) ? .gzip(try Inflation()) : .plain
     }
 }
 
