@@ -1,5 +1,5 @@
 # The only entry points. `make demo` shows the main job, `make test` runs everything that CI runs.
-.PHONY: demo test bench bench-scale bench-sessions load fuzz replay soak mutants format release build tools certs
+.PHONY: demo test bench bench-scale bench-sessions load fuzz openapi replay soak mutants format release build tools certs
 
 build: tools
 	swift build
@@ -38,6 +38,10 @@ bench-scale: tools
 # `make fuzz SECONDS=600` runs longer.
 fuzz: tools
 	scripts/fuzz $(SECONDS)
+
+# The servers against docs/openapi.yaml for longer than `make test` does: `make openapi SECONDS=600 SEED=7`.
+openapi: build
+	scripts/test-openapi --max-time $(or $(SECONDS),300) --seed $(or $(SEED),1)
 
 # One seed of the simulation again, with every step: `make replay SEED=17 SCENARIO=mixed`.
 replay:

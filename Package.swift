@@ -78,6 +78,8 @@ let package = Package(
         .target(name: "AgentProtocol", dependencies: ["CSHA256"], swiftSettings: house),
         .target(name: "CSHA256"),
         .target(name: "CAgentSpawn"),
+        // The system's zlib, which NIOHTTPCompression links, too.
+        .target(name: "CInflate", linkerSettings: [.linkedLibrary("z")]),
         .target(
             name: "AgentRuntime",
             dependencies: [
@@ -121,7 +123,7 @@ let package = Package(
         .target(
             name: "APIServer",
             dependencies: [
-                "DesiredState", "AgentProtocol", "AgentLink",
+                "DesiredState", "AgentProtocol", "AgentLink", "CInflate",
                 .product(name: "AsyncAlgorithms", package: "swift-async-algorithms"),
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),

@@ -97,7 +97,8 @@ package final class AzureSimulator: Service {
         // A key takes a while to find: that goes on beside the preparation of containers.
         async let loadedKeys = SimulatorKeys.load(from: directory)
         let owner = FileOwner.forContainers
-        var bases = ["busybox": try await BaseRoot.busybox(configuration.busybox)]
+        let busybox = try await BaseRoot.busybox(configuration.busybox)
+        var bases = ["busybox": busybox, "hello-world": busybox.adding("hello", mode: 0o755, Self.hello)]
         for (name, folder) in configuration.imageRoots { bases[name] = try BaseRoot.folder(folder) }
         try copyAgent(to: directory.agent)
         let roots = RootStore(bases: bases, directory: directory.roots, owner: owner, threads: threads)
@@ -235,6 +236,9 @@ package final class AzureSimulator: Service {
         try BaseRoot.copyFile(source, to: path, mode: 0o755)
     }
 
+    /// What trials of Docker begin with; the real image has a program of this name and nothing else.
+    private static let hello = "#!/bin/sh\necho\necho 'Hello from a simulated Azure!'\necho\n"
+
     private func probe(_ roots: RootStore, directory: SimulatorDirectory) async throws {
         let root = try await roots.take("busybox")
         let runFolder = "\(directory.runs)/probe"
@@ -246,7 +250,10 @@ package final class AzureSimulator: Service {
 
     private func worldSettings(tokenKey: TokenKey) throws(SimulatorError) -> WorldSettings {
         var generator = SystemRandomNumberGenerator()
-        var images = ["docker.io/library/alpine": "busybox", "docker.io/library/busybox": "busybox"]
+        var images = [
+            "docker.io/library/alpine": "busybox", "docker.io/library/busybox": "busybox",
+            "docker.io/library/hello-world": "hello-world",
+        ]
         for name in configuration.imageRoots.keys {
             guard let reference = ImageReference(name) else { continue }  // refused by init
             images["\(reference.registry)/\(reference.repository)"] = name

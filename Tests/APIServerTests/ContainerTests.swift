@@ -12,7 +12,7 @@ struct ContainerTests {
             let id = try await server.create(
                 ["true"], name: "web",
                 more:
-                    ",\"Env\":[\"A=canary-1\",\"B\",\"A=canary-2\"],\"Labels\":{\"l\":\"v\"},\"HostConfig\":{\"AutoRemove\":true,\"Memory\":1000}"
+                    ",\"Env\":[\"A=canary-1\",\"B\",\"A=canary-2\"],\"Labels\":{\"l\":\"v\"},\"HostConfig\":{\"AutoRemove\":true,\"Memory\":10000000}"
             )
             let record = try #require(try await server.record("web"))
             #expect(record.uid.text == id)
@@ -22,7 +22,7 @@ struct ContainerTests {
             #expect(record.metadata.labels == ["l": "v"])
             let annotation = try #require(record.metadata.annotations["docker.skls.dev/config"])
             #expect(!annotation.contains("canary"))
-            #expect(annotation.contains("\"Memory\":1000"))
+            #expect(annotation.contains("\"Memory\":10000000"))
         }
     }
 

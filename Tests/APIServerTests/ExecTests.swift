@@ -41,6 +41,57 @@ struct ExecTests {
         }
     }
 
+    @Test("the head comes alone, however quick the command is: docker-py loses what comes with it")
+    func headAlone() async throws {
+        try await TestServer.with(sessions: FakeSessions()) { server in
+            let held = try await server.started(["hold"])
+            for _ in 0..<20 {
+                let id = try await server.createExec(held, ["play", "out:a", "exit:0"], more: #","AttachStdout":true"#)
+                try await RawClient.with(server.socketPath) { session in
+                    try await session.send(execStart(id))
+                    let head = try await session.piece()
+                    #expect(head.hasPrefix("HTTP/1.1 101 UPGRADED\r\n") && head.hasSuffix("\r\n\r\n"))
+                    session.halfClose()
+                    #expect(try await session.readToEnd() == StreamFrame.encode(.standardOutput, "a"))
+                }
+            }
+        }
+    }
+
+    /// A tar of one file, as the agent makes it.
+    private func tar(_ content: String) -> String {
+        let size = String(content.utf8.count, radix: 8)
+        let zero = "\0"
+        return "passwd" + String(repeating: zero, count: 118) + String(repeating: "0", count: 11 - size.count) + size
+            + String(repeating: zero, count: 21) + "0" + String(repeating: zero, count: 355) + content
+            + String(repeating: zero, count: 512 - content.utf8.count + 1024)
+    }
+
+    @Test("a user that the container's files do not list is refused at create; a number is not looked up")
+    func unknownUsers() async throws {
+        let sessions = FakeSessions()
+        sessions.can("archive", tar("# a list\nroot:x:0:0:root:/root:/bin/sh\nweb:x:7:\n"))
+        try await TestServer.with(sessions: sessions) { server in
+            let held = try await server.started(["hold"])
+            let cases = [
+                ("nosuch", "unable to find user nosuch: no matching entries in passwd file"),
+                ("root:nosuch", "unable to find group nosuch: no matching entries in group file"),
+                ("root", ""), ("web:root", ""), ("77", ""), ("77:88", ""), ("", ""), ("root:", ""),
+            ]
+            for (user, refusal) in cases {
+                let reply = try await server.request(
+                    "POST", "/containers/\(held)/exec", body: #"{"Cmd":["sh"],"User":"\#(user)"}"#)
+                #expect(reply.status == (refusal.isEmpty ? 201 : 400), "\(user)")
+                #expect(refusal.isEmpty || reply.body == "{\"message\":\"\(refusal)\"}")
+            }
+            // Where the files cannot be read, the agent tells at the start.
+            sessions.can("archive", "", SessionResult(failure: .notFound, message: "no"))
+            let reply = try await server.request(
+                "POST", "/containers/\(held)/exec", body: #"{"Cmd":["sh"],"User":"nosuch"}"#)
+            #expect(reply.status == 201)
+        }
+    }
+
     @Test("without sessions exec is refused at create, which is where clients show the message")
     func sessionsOff() async throws {
         try await TestServer.with { server in
@@ -289,7 +340,7 @@ struct ExecTests {
             #expect(try await server.request("POST", "/exec/\(id)/start", body: #"{"Detach":true}"#).status == 200)
             try await sessions.task(id)?.waitForRelease()
             _ = try await server.request("GET", "/containers/\(held)/top")
-            _ = try await server.request("POST", "/containers/\(held)/update", body: #"{"Memory":1000}"#)
+            _ = try await server.request("POST", "/containers/\(held)/update", body: #"{"Memory":10000000}"#)
             let events = try await server.store.events(after: 0, since: nil, limit: 100).filter { $0.actor == held }
             #expect(
                 events.map(\.action).suffix(5) == [

@@ -177,7 +177,7 @@ struct MappingTests {
     @Test("inspect gives back what create was given, over what it means")
     func inspectConfiguration() throws {
         let body = try JSON.parse(
-            #"{"Image":"alpine","Cmd":["true"],"Env":["A=1"],"Hostname":"h","StopTimeout":3,"HostConfig":{"Memory":5,"LogConfig":{"Type":""}}}"#
+            #"{"Image":"alpine","Cmd":["true"],"Env":["A=1"],"Hostname":"h","StopTimeout":3,"HostConfig":{"Memory":6291456,"LogConfig":{"Type":""}}}"#
         )
         let request = try CreateRequest(body: body)
         let record = request.record(name: try #require(RecordName("web")), uid: .test(1), at: Instant(nanoseconds: 0))
@@ -185,7 +185,7 @@ struct MappingTests {
         #expect(json["Config"]?["Hostname"] == "h")
         #expect(json["Config"]?["Env"] == ["A=1"])
         #expect(json["Config"]?["StopTimeout"] == 3)
-        #expect(json["HostConfig"]?["Memory"] == 5)
+        #expect(json["HostConfig"]?["Memory"] == 6291456)
         #expect(json["HostConfig"]?["LogConfig"]?["Type"] == "json-file")
         #expect(json["Image"] == "sha256:x")
     }
@@ -207,8 +207,12 @@ struct MappingTests {
         #expect(try Signal.parse("sigterm") == "TERM")
         #expect(try Signal.parse("HUP") == "HUP")
         #expect(try Signal.parse("9") == "9")
-        for text in ["NOPE", "0", "65", "", "SIG"] {
+        for text in ["NOPE", "0", "", "SIG"] {
             #expect(throws: DockerError.badParameter("invalid signal: \(text)")) { try Signal.parse(text) }
+        }
+        for text in ["65", "-1"] {
+            let refusal = DockerError.badParameter("the linux daemon does not support signal \(text)")
+            #expect(throws: refusal) { try Signal.parse(text) }
         }
     }
 }
@@ -229,7 +233,8 @@ struct CreateRequestTests {
         #expect(both.args == ["a", "b"])
         #expect(try request(command: #","Cmd":["a"],"Entrypoint":[""]"#).spec.command == [])
         for command in ["", #","Cmd":[]"#, #","Cmd":null,"Entrypoint":[""]"#] {
-            let error = #expect(throws: DockerError.self) { try request(command: command) }
+            let empty = try request(command: command)
+            let error = #expect(throws: DockerError.self) { try empty.checkCommand() }
             #expect(error?.status == .badRequest)
             #expect(error?.message.hasPrefix("no command specified: ") == true)
         }
@@ -370,7 +375,7 @@ struct CreateRequestTests {
 
     @Test("limits are kept with a warning")
     func warnings() throws {
-        #expect(try request(#","HostConfig":{"Memory":1000,"NanoCpus":5}"#).warnings.count == 2)
+        #expect(try request(#","HostConfig":{"Memory":10000000,"NanoCpus":5}"#).warnings.count == 2)
     }
 
     @Test("references and types that are none are 400")

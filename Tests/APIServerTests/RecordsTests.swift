@@ -62,7 +62,13 @@ struct RecordsTests {
             #expect(broken.status == 422)
             #expect(broken.body.contains("2:2: not JSON: a member's name in double quotes should stand here"))
             #expect(try await server.request("GET", path + "/nobody").status == 404)
-            #expect(try await server.request("POST", path, body: "{}").status == 405)
+            for (method, path, allowed) in [
+                ("POST", path, "GET"), ("PATCH", path + "/web", "GET, PUT, DELETE"), ("POST", "/healthz", "GET, HEAD"),
+                ("DELETE", "/apis/skls.dev/v1/recovery", "GET, POST"),
+            ] {
+                let refused = try await server.request(method, path, body: "{}")
+                #expect(refused.status == 405 && refused.headers["allow"] == allowed, "\(method) \(path)")
+            }
             #expect(try await server.request("GET", "/apis/other").status == 404)
         }
     }
@@ -87,6 +93,11 @@ struct RecordsTests {
             #expect(ahead.status == 410)
             #expect(ahead.body.contains("\"reason\":\"Expired\""))
             #expect(try await server.request("GET", path + "?watch=1&resourceVersion=x").status == 400)
+            let over = try await server.request("GET", path + "?watch=1&timeoutSeconds=1")
+            #expect(over.status == 200, "it ends by itself")
+            for query in ["watch=1&timeoutSeconds=x", "timeoutSeconds=-1"] {
+                #expect(try await server.request("GET", path + "?" + query).status == 400, "\(query)")
+            }
         }
     }
 

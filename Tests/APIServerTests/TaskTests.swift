@@ -88,7 +88,7 @@ struct TaskTests {
         }
     }
 
-    @Test("a tar goes in as the client sends it, and a compressed one is refused")
+    @Test("a tar goes in as the client sends it; of compressed ones only gzip is unpacked")
     func writeArchive() async throws {
         let sessions = FakeSessions()
         sessions.can("extract", "")
@@ -106,6 +106,35 @@ struct TaskTests {
             let compressed = try await server.request("PUT", path, body: "BZh91AY", type: "application/x-tar")
             #expect(compressed.status == 400 && compressed.body.contains("send a plain tar"))
         }
+    }
+
+    @Test("gzip comes out of pieces of any size and of several members; what is cut off or broken is refused")
+    func gzip() throws {
+        // printf 'TARmore' | gzip -n
+        let member: [UInt8] = [
+            0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x03, 0x0b, 0x71, 0x0c, 0xca, 0xcd, 0x2f, 0x4a, 0x05,
+            0x00, 0xd8, 0x7a, 0x37, 0x66, 0x07, 0x00, 0x00, 0x00,
+        ]
+        func tar(_ bytes: [UInt8], by size: Int) throws -> String {
+            var body = ArchiveBody()
+            var text = ""
+            for start in stride(from: 0, to: bytes.count, by: size) {
+                body.take(ByteBuffer(bytes: bytes[start..<min(start + size, bytes.count)]))
+                while let piece = try body.next() { text += String(buffer: piece) }
+            }
+            body.end()
+            while let piece = try body.next() { text += String(buffer: piece) }
+            return text
+        }
+        for size in [1, 2, 26, 100] {
+            #expect(try tar(member, by: size) == "TARmore")
+            #expect(try tar(member + member, by: size) == "TARmoreTARmore")
+            #expect(try tar(Array("plain".utf8), by: size) == "plain")
+            for broken in [Array(member.dropLast(9)), member + [7], [0x1f, 0x8b, 0, 0, 0, 0, 0]] {
+                #expect(throws: DockerError.self) { try tar(broken, by: size) }
+            }
+        }
+        #expect(try tar([], by: 1) == "")
     }
 
     @Test("changes, processes and the whole file system")

@@ -128,14 +128,14 @@ struct TerminalTests {
     @Test("update keeps limits as create does, and refuses what create refuses")
     func update() async throws {
         try await TestServer.with { server in
-            let id = try await server.create(["true"], more: #","HostConfig":{"Memory":5,"CpuShares":3}"#)
+            let id = try await server.create(["true"], more: #","HostConfig":{"Memory":6291456,"CpuShares":3}"#)
             let path = "/containers/\(id)/update"
             let reply = try await server.request(
-                "POST", path, body: #"{"Memory":1000,"CpuShares":0,"RestartPolicy":{"Name":"no"}}"#)
+                "POST", path, body: #"{"Memory":10000000,"CpuShares":0,"RestartPolicy":{"Name":"no"}}"#)
             #expect(reply.status == 200)
             #expect(reply.body.contains("HostConfig.Memory is kept but not enforced"))
             let inspected = try JSON.parse(try await server.request("GET", "/containers/\(id)/json").body)
-            #expect(inspected["HostConfig"]?["Memory"] == 1000 && inspected["HostConfig"]?["CpuShares"] == 3)
+            #expect(inspected["HostConfig"]?["Memory"] == 10000000 && inspected["HostConfig"]?["CpuShares"] == 3)
             let policy = try await server.request("POST", path, body: #"{"RestartPolicy":{"Name":"always"}}"#)
             #expect(policy.status == 501 && policy.body.contains("a command runs once per start"))
             #expect(try await server.request("POST", path, body: "[]").status == 400)

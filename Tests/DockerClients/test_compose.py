@@ -1,6 +1,9 @@
-"""docker compose v2 against skls."""
+"""docker compose v2, and compose v1 as machines of some years ago have it, against skls."""
 
 import json
+import subprocess
+
+from conftest import CLIENTS, LIMIT_SECONDS
 
 COMPOSE = """
 services:
@@ -96,3 +99,39 @@ def test_volumes_survive_a_restart_of_the_daemon(daemon):
     daemon.start()
     assert daemon.docker("volume", "inspect", "kept", "--format", "{{.Labels.a}} {{.Status.Phase}}") == "b Ready\n"
     daemon.docker("volume", "rm", "kept", status=1)
+
+
+def first_version(daemon, text, *arguments: str, status: int = 0) -> subprocess.CompletedProcess:
+    """A command of compose v1, which is a program of its own, that ends with this status."""
+    file = daemon.directory / "docker-compose.yml"
+    file.write_text(text)
+    done = subprocess.run(
+        [str(CLIENTS / "compose-v1/bin/docker-compose"), "--no-ansi", "-p", "old", "-f", str(file), *arguments],
+        env=daemon.environment(), capture_output=True, text=True, timeout=LIMIT_SECONDS, stdin=subprocess.DEVNULL)
+    assert done.returncode == status, f"{arguments}: {done.returncode}: {done.stdout}{done.stderr}"
+    return done
+
+
+def test_two_services_with_the_first_version(daemon):
+    first_version(daemon, COMPOSE, "up", "-d")
+    assert daemon.docker("wait", "old_job_1").strip() == "3"
+    listed = first_version(daemon, COMPOSE, "ps").stdout
+    states = {line.split()[0]: line for line in listed.splitlines() if line.startswith("old_")}
+    assert " Up " in states["old_web_1"] and " Exit 3 " in states["old_job_1"], listed
+    logs = first_version(daemon, COMPOSE, "logs", "--no-color").stdout
+    assert "web is up" in logs and "hello from job" in logs
+    assert first_version(daemon, COMPOSE, "exec", "-T", "web", "echo", "inside").stdout == "inside\n"
+    first_version(daemon, COMPOSE, "exec", "-T", "web", "sh", "-c", "exit 4", status=4)
+    assert first_version(daemon, COMPOSE, "run", "--rm", "-T", "job", "echo", "once").stdout.strip() == "once"
+    output = first_version(daemon, COMPOSE, "up", "--exit-code-from", "job", "job", status=3).stdout
+    assert "hello from job" in output
+    first_version(daemon, COMPOSE, "up", "-d")
+    first_version(daemon, COMPOSE, "restart", "-t", "0", "web")
+    first_version(daemon, COMPOSE, "down", "-t", "1")
+    assert daemon.docker("ps", "-aq") == ""
+
+
+def test_a_network_is_refused_early_with_the_first_version(daemon):
+    done = first_version(daemon, "services: {web: {image: alpine, command: 'true'}}", "up", "-d", status=1)
+    assert "This backend (azf) does not support networks." in done.stderr
+    assert daemon.docker("ps", "-aq") == "", "nothing is left behind"

@@ -48,11 +48,15 @@ enum ContainerInspect {
             "Privileged": false, "PortBindings": [:],
             "AutoRemove": .bool(record.spec.run.ttlSecondsAfterFinished == 0),
         ]
-        let config = defaults.merging(docker.hostConfig).merging([
+        var config = defaults.merging(docker.hostConfig).merging([
             "LogConfig": LogDriver.shown(docker.hostConfig, keepsLog: record.keepsLog)
         ])
-        guard case .string(let mode)? = config["NetworkMode"], ["", "default"].contains(mode) else { return config }
-        return config.merging(["NetworkMode": "bridge"])
+        // What clients leave empty, and what it means.
+        for (name, meaning) in [("NetworkMode", "bridge"), ("IpcMode", "private"), ("CgroupnsMode", "private")] {
+            if case .string(let mode)? = config[name], !["", "default"].contains(mode) { continue }
+            config = config.merging([name: .string(meaning)])
+        }
+        return config
     }
 
     private static func config(_ record: FunctionApp, _ docker: DockerConfiguration) -> JSON {
@@ -63,7 +67,8 @@ enum ContainerInspect {
         ]
         var own: JSON = [
             "User": .string(spec.user ?? ""), "Tty": .bool(spec.tty), "OpenStdin": .bool(spec.stdin),
-            "Env": .strings(spec.env.map { $0.name + "=" + $0.value }), "Image": .string(spec.image.text),
+            "Env": .strings(docker.removedVariables + spec.env.map { $0.name + "=" + $0.value }),
+            "Image": .string(spec.image.text),
             "Cmd": spec.args.isEmpty ? nil : .strings(spec.args),
             "Entrypoint": spec.command.isEmpty ? nil : .strings(spec.command),
             "WorkingDir": .string(spec.workingDir ?? ""), "Labels": .stringMap(record.metadata.labels),

@@ -11,7 +11,7 @@ struct CreateRequest: Hashable, Sendable {
     /// Shown by the CLI: what is accepted and has no effect.
     let warnings: [String]
 
-    /// Throws Docker's refusals. Every field is optional on the wire but `Image` and a command.
+    /// Throws Docker's refusals. Every field is optional on the wire but `Image`; see ``checkCommand()``.
     init(body: JSON) throws(DockerError) {
         guard case .object = body else {
             throw .badParameter("invalid JSON: the body must be an object, not \(body.kind)")
@@ -31,11 +31,6 @@ struct CreateRequest: Hashable, Sendable {
         var spec = FunctionAppSpec(image: image)
         spec.command = try CreateRequest.command(body, "Entrypoint")
         spec.args = try CreateRequest.command(body, "Cmd")
-        guard !spec.command.isEmpty || !spec.args.isEmpty else {
-            throw .badParameter(
-                "no command specified: images' own commands are not read yet, so give one behind the image (docker run IMAGE COMMAND)"
-            )
-        }
         spec.env = try CreateRequest.environment(body)
         spec.workingDir = try body.string("WorkingDir").flatMap { $0.isEmpty ? nil : $0 }
         if let directory = spec.workingDir, !directory.hasPrefix("/") {
@@ -50,6 +45,14 @@ struct CreateRequest: Hashable, Sendable {
         self.spec = spec
         labels = try CreateRequest.labels(body)
         configuration = DockerConfiguration(createBody: body)
+    }
+
+    /// Throws when there is nothing to execute. To be asked when the image is known, since clients pull one that is not before they hear this.
+    func checkCommand() throws(DockerError) {
+        guard spec.command.isEmpty, spec.args.isEmpty else { return }
+        throw .badParameter(
+            "no command specified: images' own commands are not read yet, so give one behind the image (docker run IMAGE COMMAND)"
+        )
     }
 
     /// Another reference is what Azure pulls.
@@ -81,7 +84,8 @@ struct CreateRequest: Hashable, Sendable {
         return words == [""] ? [] : words
     }
 
-    /// The last value of a name counts. A name without `=` asks to remove it from the image's environment, which is not known here: it is dropped.
+    /// The last value of a name counts. A name without `=` asks to remove it from the image's environment, of which commands are given nothing: it is
+    /// only shown (``DockerConfiguration/removedVariables``).
     private static func environment(_ body: JSON) throws(DockerError) -> [EnvironmentVariable] {
         var variables: [EnvironmentVariable] = []
         for entry in try body.strings("Env") {

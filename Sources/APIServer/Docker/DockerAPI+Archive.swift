@@ -111,23 +111,33 @@ extension DockerAPI {
 
     /// Throws Docker's refusals. An agent that takes no more has its reasons, which the result tells.
     private func send(_ exchange: Exchange, to channel: any SessionChannel, _ task: ContainerTask) async throws {
-        var isFirst = true
-        for try await bytes in exchange.request.body where bytes.readableBytes > 0 {
-            if isFirst, CompressedArchive.isBeginning(of: bytes) {
-                throw DockerError.badParameter("the archive is compressed: send a plain tar")
+        var archive = ArchiveBody()
+        for try await bytes in exchange.request.body {
+            archive.take(bytes)
+            while let piece = try archive.next() {
+                guard try await write(piece, to: channel, task) else { return }
             }
-            isFirst = false
-            do throws(SessionError) {
-                try await channel.write(bytes)
-            } catch {
-                if error.code == .ended { return }
-                throw task.translate(error)
-            }
+        }
+        archive.end()
+        while let piece = try archive.next() {
+            guard try await write(piece, to: channel, task) else { return }
         }
         do throws(SessionError) {
             try await channel.endInput()
         } catch {
             if error.code != .ended { throw task.translate(error) }
+        }
+    }
+
+    /// False when the agent takes no more.
+    private func write(_ bytes: ByteBuffer, to channel: any SessionChannel, _ task: ContainerTask) async throws -> Bool
+    {
+        do throws(SessionError) {
+            try await channel.write(bytes)
+            return true
+        } catch {
+            if error.code == .ended { return false }
+            throw task.translate(error)
         }
     }
 }
@@ -197,18 +207,6 @@ struct PathStat: Hashable, Sendable {
         if mode & 0o2000 != 0 { result |= 1 << 22 }
         if mode & 0o1000 != 0 { result |= 1 << 20 }
         return result
-    }
-}
-
-/// Docker unpacks compressed tars, too; the agent takes plain ones.
-enum CompressedArchive {
-    /// gzip, bzip2, xz, zstd.
-    private static let signatures: [[UInt8]] = [
-        [0x1f, 0x8b], [0x42, 0x5a, 0x68], [0xfd, 0x37, 0x7a, 0x58, 0x5a], [0x28, 0xb5, 0x2f, 0xfd],
-    ]
-
-    static func isBeginning(of bytes: ByteBuffer) -> Bool {
-        signatures.contains { bytes.readableBytesView.starts(with: $0) }
     }
 }
 

@@ -20,6 +20,7 @@ extension DockerAPI {
         if backend.configuration.sessions == .off { try AttachedStreams.refuse(body) }
         // A name that `docker tag` gave stands for one in a registry, and so does an id.
         let match = try await catalog().find(request.image.text)
+        try request.checkCommand()
         if let name = match.name ?? match.entry.names.first,
             name.canonical != request.image.canonical || name.source != nil,
             let source = ImageReference(codedText: name.source ?? name.canonical)

@@ -16,6 +16,7 @@ extension DockerAPI {
         let request = try ExecCreateRequest(body: body, version)
         let record = try await find(reference)
         guard let attempt = record.runningAttempt else { throw DockerError.containerNotRunning(record.uid) }
+        if let user = request.command.user { try await checkUser(user, of: record, exchange, reference) }
         var generator = SystemRandomNumberGenerator()
         let exec = ExecRecord(
             id: UID(using: &generator).text, uid: record.uid, token: attempt.token, bootID: attempt.bootID,
@@ -25,6 +26,29 @@ extension DockerAPI {
                 origin: .user,
                 [.createExec(exec), .addEvent(exec.event("exec_create", of: record, at: exec.createdAt))]))
         return .json(["Id": .string(exec.id)], status: .created)
+    }
+
+    /// Throws Docker's refusal of a name that the container's files do not list. Numbers need no look; where the file cannot be read, the agent tells at
+    /// the start.
+    private func checkUser(
+        _ text: String, of record: FunctionApp, _ exchange: Exchange, _ reference: String
+    ) async throws {
+        for name in NamedUser(text).names {
+            let task = ContainerTask(
+                backend: backend, task: .archive(path: name.file), what: "exec", reference: reference, path: name.file)
+            let archive: ByteBuffer
+            do {
+                archive = try await exchange.untilHangUp {
+                    let channel = try await task.open(record, whileRunning: true)
+                    defer { channel.release() }
+                    return try await task.bytes(channel)
+                }
+            } catch is DockerError {
+                continue
+            }
+            guard let list = TarEntry.first(in: archive) else { continue }
+            try name.check(in: String(buffer: list))
+        }
     }
 
     /// `GET /exec/{id}/json`.

@@ -1,5 +1,6 @@
 import HTTPTypes
 import HummingbirdCore
+import NIOCore
 
 extension DockerAPI {
     /// Takes the connection out of HTTP for `body`, and closes it behind that. `ifGone` is called instead of it when the client has left.
@@ -23,17 +24,16 @@ extension DockerAPI {
             headers: isUpgrade
                 ? [.contentType: type, .connection: "Upgrade", .upgrade: "tcp"] : [.contentType: type],
             body: .init { writer in
-                // Nothing tells when that client has read the head; what follows too early would be lost to it.
                 if Self.losesEarlyBytes(exchange) { try await Task.sleep(for: Self.earlyBytesPause) }
                 try await body(connection)
                 try await writer.finish(nil)
             })
     }
 
-    /// docker-py reads the stream past its HTTP library's buffer and loses what arrives together with the head (7.1.0, `api/client.py`,
-    /// `_get_raw_response_socket`; observed 2026-11-21). With dockerd a command's first output takes longer than that.
+    /// docker-py (see ``HeadWait``) over TCP, where nothing tells when the client has read the head.
     private static func losesEarlyBytes(_ exchange: Exchange) -> Bool {
-        exchange.request.headers[.userAgent]?.hasPrefix("docker-sdk-python/") ?? false
+        exchange.channel.localAddress?.protocol != .unix
+            && exchange.request.headers[.userAgent]?.hasPrefix("docker-sdk-python/") ?? false
     }
 
     private static let earlyBytesPause: Duration = .milliseconds(20)

@@ -29,9 +29,14 @@ extension DockerAPI {
             attributes: ["name": reference.familiarRepository])
         try await backend.store.commit(Transaction(origin: .user, [.putImage(image), .addEvent(event)]))
         let isNew = known == nil || known?.digest != digest
+        let progress = ImageQuery.progress(reference, digest: digest, isNew: isNew)
+        // In chunks as Docker sends it: docker-py takes a body whose length is known for one line (7.1.0, `api/client.py`, `_stream_helper`).
         return Response(
             status: .ok, headers: [.contentType: "application/json"],
-            body: .init(byteBuffer: ImageQuery.progress(reference, digest: digest, isNew: isNew)))
+            body: .init { writer in
+                try await exchange.write(progress)
+                try await writer.finish(nil)
+            })
     }
 
     /// `GET /images/{name}/json`: the little that is known of an image that stays in its registry.

@@ -126,7 +126,10 @@ enum Signal {
     /// Throws Docker's refusal (moby v28, `daemon/kill.go`).
     static func parse(_ text: String) throws(DockerError) -> String {
         if let number = Int(text) {
-            guard (1...64).contains(number) else { throw .badParameter("invalid signal: \(text)") }
+            if number == 0 { throw .badParameter("invalid signal: \(text)") }
+            guard (1...64).contains(number) else {
+                throw .badParameter("the linux daemon does not support signal \(number)")
+            }
             return String(number)
         }
         let upper = text.uppercased()

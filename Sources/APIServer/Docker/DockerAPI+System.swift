@@ -75,7 +75,11 @@ extension DockerAPI {
             "KernelVersion": .string(system.kernel), "NCPU": .number(system.processors),
             "MemTotal": .number(system.memoryBytes), "ServerVersion": .string(backend.configuration.version),
             "IndexServerAddress": "https://index.docker.io/v1/",
-            "RegistryConfig": ["IndexConfigs": [:], "InsecureRegistryCIDRs": [], "Mirrors": []],
+            "RegistryConfig": [
+                "IndexConfigs": [
+                    "docker.io": ["Name": "docker.io", "Mirrors": [], "Secure": true, "Official": true]
+                ], "InsecureRegistryCIDRs": [], "Mirrors": [],
+            ],
             "Plugins": [
                 "Volume": backend.hasVolumes ? ["local"] : [], "Network": ["bridge", "null"], "Authorization": nil,
                 "Log": ["journald", "json-file", "local"],

@@ -82,7 +82,10 @@ struct ContainerTask: Sendable {
     }
 
     /// All output as text.
-    func text(_ channel: any SessionChannel) async throws -> String {
+    func text(_ channel: any SessionChannel) async throws -> String { String(buffer: try await bytes(channel)) }
+
+    /// All output.
+    func bytes(_ channel: any SessionChannel) async throws -> ByteBuffer {
         var all = ByteBuffer()
         while var piece = try await read(channel) {
             guard all.readableBytes + piece.readableBytes <= ContainerTask.maximumTextBytes else {
@@ -90,7 +93,7 @@ struct ContainerTask: Sendable {
             }
             all.writeBuffer(&piece)
         }
-        return String(buffer: all)
+        return all
     }
 
     func translate(_ error: SessionError) -> any Error {

@@ -3,7 +3,7 @@ import DesiredState
 
 /// What Docker's clients said at create and expect to see again, kept verbatim in an annotation of the record.
 ///
-/// The environment is left out: it is in the record's spec, and secrets have one place.
+/// The environment is left out but for names without a value: it is in the record's spec, and secrets have one place.
 struct DockerConfiguration: Hashable, Sendable {
     static let annotation = "docker.skls.dev/config"
 
@@ -11,7 +11,12 @@ struct DockerConfiguration: Hashable, Sendable {
     let hostConfig: JSON
 
     init(createBody: JSON) {
-        config = createBody.removing(["HostConfig", "NetworkingConfig", "Env"])
+        let own = createBody.removing(["HostConfig", "NetworkingConfig", "Env"])
+        var names: [JSON] = []
+        if case .array(let entries)? = createBody["Env"] {
+            names = entries.filter { if case .string(let text) = $0 { !text.contains("=") } else { false } }
+        }
+        config = names.isEmpty ? own : own.merging(["Env": .array(names)])
         hostConfig = createBody["HostConfig"] ?? .object([])
     }
 
@@ -35,6 +40,12 @@ struct DockerConfiguration: Hashable, Sendable {
     }
 
     var text: String { (["Config": config, "HostConfig": hostConfig] as JSON).text }
+
+    /// Variables that the image's environment shall not give; Docker shows them without `=`.
+    var removedVariables: [String] {
+        guard case .array(let names)? = config["Env"] else { return [] }
+        return names.compactMap { if case .string(let text) = $0 { text } else { nil } }
+    }
 
     /// Docker's default is TERM.
     var stopSignal: String? {

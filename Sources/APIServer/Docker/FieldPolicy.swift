@@ -20,6 +20,9 @@ enum FieldPolicy {
             let value = try host.string(name) ?? ""
             guard allowed.contains(value) else { throw refusal("HostConfig.\(name) \"\(value)\"", why) }
         }
+        if let bytes = host["Memory"]?.integer, bytes > 0, bytes < minimumMemoryBytes {
+            throw .badParameter("Minimum memory limit allowed is 6MB")
+        }
         try checkRestartPolicy(host)
         try checkNetworks(body)
         _ = try LogDriver(hostConfig: host)
@@ -62,6 +65,9 @@ enum FieldPolicy {
         ("Isolation", ["", "default"], "Azure chooses the isolation"),
     ]
 
+    /// moby v28, `daemon/daemon_unix.go`, `linuxMinMemory`.
+    private static let minimumMemoryBytes = 6 << 20
+
     private static let unenforced = [
         "Memory", "MemoryReservation", "MemorySwap", "KernelMemory", "NanoCpus", "CpuShares", "CpuPeriod", "CpuQuota",
         "CpuRealtimePeriod", "CpuRealtimeRuntime", "CpusetCpus", "CpusetMems", "BlkioWeight", "PidsLimit", "ShmSize",
@@ -82,6 +88,12 @@ enum FieldPolicy {
         guard case .object(let networks)? = body["NetworkingConfig"]?["EndpointsConfig"] else { return }
         for network in networks where !["default", "bridge", "none"].contains(network.name) {
             throw refusal("network \"\(network.name)\"", "a container has its own network only")
+        }
+        for network in networks {
+            for field in ["IPAMConfig", "Links", "MacAddress"] where !(network.value[field] ?? .null).isZero {
+                throw refusal(
+                    "EndpointsConfig.\(network.name).\(field)", "the network of a Function App belongs to Azure")
+            }
         }
     }
 

@@ -62,6 +62,8 @@ struct LogQuery: Hashable, Sendable {
     var selection: StreamSelection
     var follows = false
     var withTimestamps = false
+    /// Docker puts the attributes that log options ask for before each line, and a space behind them; there are none here.
+    var withDetails = false
     /// `nil` = all.
     var tail: Int?
     var sinceNanoseconds: UInt64?
@@ -79,6 +81,7 @@ struct LogQuery: Hashable, Sendable {
         }
         follows = query.flag("follow")
         withTimestamps = query.flag("timestamps")
+        withDetails = query.flag("details")
         tail = LogQuery.tail(query["tail"])
         sinceNanoseconds = try LogQuery.nanoseconds(query["since"], name: "since")
         untilNanoseconds = try LogQuery.nanoseconds(query["until"], name: "until")
@@ -107,9 +110,13 @@ struct LogQuery: Hashable, Sendable {
     }
 
     func encode(_ line: LogLine, _ framing: StreamFraming) -> ByteBuffer {
-        guard withTimestamps else { return framing.encode(line.stream, line.bytes) }
-        let instant = Instant(nanoseconds: Int64(clamping: line.timestampNanoseconds))
-        var payload = ByteBuffer(string: instant.rfc3339(fractionDigits: 9) + " ")
+        guard withTimestamps || withDetails else { return framing.encode(line.stream, line.bytes) }
+        var payload = ByteBuffer()
+        if withTimestamps {
+            let instant = Instant(nanoseconds: Int64(clamping: line.timestampNanoseconds))
+            payload.writeString(instant.rfc3339(fractionDigits: 9) + " ")
+        }
+        if withDetails { payload.writeStaticString(" ") }
         payload.writeImmutableBuffer(line.bytes)
         return framing.encode(line.stream, payload)
     }

@@ -6,9 +6,6 @@ import NIOConcurrencyHelpers
 extension RecordsAPI {
     /// `GET …/inventories[/NAME]`: what was applied under a name and is not gone yet. An inventory that has no entries is not there.
     func inventories(_ exchange: Exchange, _ rest: [String]) async throws -> Response {
-        guard exchange.method == .get else {
-            throw RecordsError(.methodNotAllowed, "the method \(exchange.method) is not allowed here")
-        }
         guard rest.count <= 1 else { throw RecordsError(.notFound, "page not found") }
         let wanted = try rest.first.map { try inventoryName($0) }
         let names = try await backend.store.inventories()

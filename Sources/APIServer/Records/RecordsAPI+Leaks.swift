@@ -7,7 +7,7 @@ import NIOFoundationCompat
 
 /// Sites without records, and the way out of a frozen store: `/apis/skls.dev/v1/leaks` and `…/recovery`.
 extension RecordsAPI {
-    private static let base = ["apis", "skls.dev", "v1"]
+    static let base = ["apis", "skls.dev", "v1"]
 
     static func servesLeaks(_ segments: [String]) -> Bool {
         guard segments.starts(with: base), segments.count > base.count else { return false }
@@ -32,9 +32,6 @@ extension RecordsAPI {
                     throw LeakControlError(.moved, "the plan's digest is missing: look at the plan first")
                 }
                 return document(try await backend.leaks.recover(request(exchange), digest: digest))
-            case (_, _, 1), (_, "leaks", 2):
-                return RecordsAPI.refusal(
-                    RecordsError(.methodNotAllowed, "the method \(exchange.method) is not allowed here"))
             default: return RecordsAPI.refusal(RecordsError(.notFound, "page not found"))
             }
         } catch {

@@ -13,6 +13,7 @@ extension RecordsAPI {
     func watch(_ exchange: Exchange) async throws -> Response {
         let start: Revision
         let first: ByteBuffer
+        let limit = try RecordsAPI.seconds(exchange.query["timeoutSeconds"])
         var view = WatchView(selector: try selector(exchange))
         if let text = exchange.query["resourceVersion"], !text.isEmpty {
             guard let revision = Revision(codedText: text) else {
@@ -31,7 +32,7 @@ extension RecordsAPI {
             body: .init { writer in
                 try await exchange.write(first)
                 do {
-                    try await exchange.untilHangUp { try await follow(from: start, started, exchange) }
+                    try await exchange.untilHangUp { try await follow(from: start, started, exchange, for: limit) }
                 } catch let error as StoreError {
                     var line = (["type": "ERROR", "object": RecordsError(error).json] as JSON).buffer
                     line.writeStaticString("\n")
@@ -42,7 +43,18 @@ extension RecordsAPI {
     }
 
     /// Goes on until it is cancelled, or throws `compacted` when the client reads so slowly that changes were forgotten meanwhile.
-    private func follow(from start: Revision, _ started: WatchView, _ exchange: Exchange) async throws {
+    /// Kubernetes' `timeoutSeconds`; absent and 0 are no limit. Throws 400.
+    static func seconds(_ text: String?) throws(RecordsError) -> Duration? {
+        guard let text, !text.isEmpty else { return nil }
+        guard let seconds = Int32(text), seconds >= 0 else {
+            throw RecordsError(.badRequest, "timeoutSeconds must be a whole number of seconds, not \"\(text)\"")
+        }
+        return seconds == 0 ? nil : .seconds(Int(seconds))
+    }
+
+    private func follow(
+        from start: Revision, _ started: WatchView, _ exchange: Exchange, for limit: Duration?
+    ) async throws {
         let (news, continuation) = AsyncStream.makeStream(of: News.self, bufferingPolicy: .bufferingNewest(1))
         try await withThrowingTaskGroup(of: Void.self) { group in
             defer { group.cancelAll() }
@@ -54,6 +66,12 @@ extension RecordsAPI {
                 while true {
                     try await Task.sleep(for: exchange.limits.bookmarkInterval)
                     continuation.yield(.bookmarkIsDue)
+                }
+            }
+            if let limit {
+                group.addTask {
+                    try await Task.sleep(for: limit)
+                    continuation.finish()
                 }
             }
             continuation.yield(.committed)
@@ -70,7 +88,8 @@ extension RecordsAPI {
                     try await exchange.write(WatchLines.bookmark(reached))
                 }
             }
-            throw CancellationError()
+            // Its time is over, unless it was cancelled.
+            try Task.checkCancellation()
         }
     }
 

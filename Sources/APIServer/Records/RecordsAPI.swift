@@ -49,17 +49,25 @@ struct RecordsAPI: Sendable {
 
     private func route(_ exchange: Exchange) async throws -> Response {
         let segments = exchange.target.segments
+        if let methods = RecordsAPI.methods(of: segments), !methods.contains(exchange.method) {
+            var response = RecordsAPI.refusal(
+                RecordsError(.methodNotAllowed, "the method \(exchange.method) is not allowed here"))
+            response.headers[.allow] = methods.map(\.rawValue).joined(separator: ", ")
+            return response
+        }
         if segments == ["healthz"] { return health([]) }
         if segments == ["readyz"] { return health(backend.readiness.failures()) }
         if segments.starts(with: RecordsAPI.inventoriesPrefix) {
             return try await inventories(exchange, Array(segments.dropFirst(RecordsAPI.inventoriesPrefix.count)))
         }
-        if segments == ["metrics"], exchange.method == .get { return try await metrics() }
+        if segments == ["metrics"] { return try await metrics() }
         if RecordsAPI.servesLeaks(segments) { return try await leaks(exchange) }
         guard segments.starts(with: RecordsAPI.prefix) else { throw RecordsError(.notFound, "page not found") }
         let rest = Array(segments.dropFirst(RecordsAPI.prefix.count))
         switch (exchange.method, rest.count) {
         case (.get, 0):
+            // Of a watch; a wrong one is told in any case.
+            _ = try RecordsAPI.seconds(exchange.query["timeoutSeconds"])
             return exchange.query.flag("watch") ? try await watch(exchange) : try await list(exchange)
         case (.get, 1): return try answer(try await find(rest[0]), exchange)
         case (.put, 1): return try await apply(exchange, name: rest[0])
@@ -69,8 +77,28 @@ struct RecordsAPI: Sendable {
         case (.get, 2) where rest[1] == "log": return try await log(exchange, name: rest[0])
         case (.put, 2) where rest[1] == "suspension": return try await suspend(exchange, name: rest[0])
         case (.delete, 2) where rest[1] == "suspension": return try await resume(exchange, name: rest[0])
-        case (_, 0), (_, 1): throw RecordsError(.methodNotAllowed, "the method \(exchange.method) is not allowed here")
         default: throw RecordsError(.notFound, "page not found")
+        }
+    }
+
+    /// What a path can be asked; `nil` where there is none.
+    private static func methods(of segments: [String]) -> [HTTPRequest.Method]? {
+        switch segments {
+        case ["healthz"], ["readyz"]: return [.get, .head]
+        case ["metrics"]: return [.get]
+        default: break
+        }
+        guard segments.starts(with: base), let kind = segments.dropFirst(base.count).first else { return nil }
+        let rest = segments.dropFirst(base.count + 1)
+        switch (kind, rest.count, rest.last) {
+        case ("functionapps", 0, _), ("inventories", 0...1, _), ("leaks", 0, _): return [.get]
+        case ("functionapps", 1, _): return [.get, .put, .delete]
+        case ("functionapps", 2, "explain"), ("functionapps", 2, "events"), ("functionapps", 2, "log"): return [.get]
+        case ("functionapps", 2, "suspension"): return [.put, .delete]
+        case ("leaks", 1, _): return [.delete]
+        case ("leaks", 2, "adoption"): return [.post]
+        case ("recovery", 0, _): return [.get, .post]
+        default: return nil
         }
     }
 
@@ -106,7 +134,7 @@ struct RecordsAPI: Sendable {
         query.tail = LogQuery.tail(exchange.query["tail"])
         var keys = record.outputKeys
         if let text = exchange.query["run"] {
-            guard let run = Int(text), run > 0 else {
+            guard let run = Int32(text).map(Int.init), run > 0 else {
                 throw RecordsError(.badRequest, "run must be a number from 1, not \"\(text)\"")
             }
             keys = keys.filter { $0.run == run }

@@ -31,6 +31,7 @@ final class HijackHandler: ChannelDuplexHandler {
     private var isSwapped = false
     private var areReadsPaused = false
     private var isReadPending = false
+    private let headWait = HeadWait()
 
     init(
         encoder: HTTPResponseEncoder, decoder: ByteToMessageHandler<HTTPRequestDecoder>, codec: HTTP1ToHTTPServerCodec,
@@ -82,6 +83,7 @@ final class HijackHandler: ChannelDuplexHandler {
 
     func handlerRemoved(context: ChannelHandlerContext) {
         finish()
+        headWait.end(context)
         self.context = nil
     }
 
@@ -119,6 +121,7 @@ final class HijackHandler: ChannelDuplexHandler {
 
     func channelInactive(context: ChannelHandlerContext) {
         finish()
+        headWait.end(context)
         context.fireChannelInactive()
     }
 
@@ -167,11 +170,12 @@ final class HijackHandler: ChannelDuplexHandler {
             for field in head.headerFields { out.writeString("\(field.name.rawName): \(field.value)\r\n") }
             out.writeString("\r\n")
             context.writeAndFlush(NIOAny(out), promise: promise)
+            headWait.begin()
         case .body(let buffer):
-            context.writeAndFlush(NIOAny(buffer), promise: promise)
+            headWait.write(buffer, context, promise)
         case .end:
             let written = promise ?? context.eventLoop.makePromise(of: Void.self)
-            context.writeAndFlush(NIOAny(ByteBuffer()), promise: written)
+            headWait.write(ByteBuffer(), context, written)
             written.futureResult.assumeIsolated().whenComplete { _ in context.close(mode: .all, promise: nil) }
         }
     }

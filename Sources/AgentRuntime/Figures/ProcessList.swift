@@ -81,11 +81,12 @@ struct ProcessList {
         return columns
     }
 
-    /// The lines as of now. A process that ends meanwhile is left out.
-    func text() -> String {
+    /// The lines as of now. A process that ends meanwhile is left out, and so is `hidden`: the agent, which is no more the container's than the shim
+    /// that Docker does not show.
+    func text(hiding hidden: Int? = nil) -> String {
         let surroundings = Surroundings()
         var lines = [columns.map(\.title).joined(separator: "\t")]
-        for pid in ProcFiles.processes() {
+        for pid in ProcFiles.processes() where pid != hidden {
             guard let process = Process(pid: pid) else { continue }
             lines.append(
                 columns.map { surroundings.value($0.column, of: process) }.map(Self.clean).joined(separator: "\t"))

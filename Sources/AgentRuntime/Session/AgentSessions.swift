@@ -172,7 +172,7 @@ final class AgentSessions {
         case .processes(let arguments):
             producing(side) {
                 let list = try ProcessList(arguments: arguments)
-                var text: [UInt8]? = Array(list.text().utf8)
+                var text: [UInt8]? = Array(list.text(hiding: Int(getpid())).utf8)
                 return (
                     [:],
                     {

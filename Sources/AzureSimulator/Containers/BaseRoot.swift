@@ -38,10 +38,8 @@ struct BaseRoot: Sendable {
                 code: .busyboxMissing, message: "\(executable) is not a static executable: install busybox-static")
         }
         var root = BaseRoot()
-        for folder in ["bin", "etc", "root", "sbin", "usr", "usr/bin", "usr/sbin", "var"] {
-            root.entries.append((folder, .directory(mode: folder == "root" ? 0o700 : 0o755)))
-        }
-        root.entries.append(("tmp", .directory(mode: 0o1777)))
+        for folder in folders { root.entries.append((folder, .directory(mode: folder == "root" ? 0o700 : 0o755))) }
+        for folder in ["tmp", "var/tmp"] { root.entries.append((folder, .directory(mode: 0o1777))) }
         root.entries.append(("bin/busybox", .file(mode: 0o755, .bytes(content))))
         for command in try await commands(of: executable) where command != "bin/busybox" {
             root.entries.append((command, .link(target: "/bin/busybox")))
@@ -61,6 +59,14 @@ struct BaseRoot: Sendable {
         }
         return root.completed()
     }
+
+    /// Alpine's, as its package alpine-baselayout makes them (3.22).
+    private static let folders = [
+        "bin", "etc", "lib", "media", "mnt", "opt", "root", "run", "sbin", "srv", "usr", "usr/bin", "usr/lib",
+        "usr/local", "usr/local/bin", "usr/sbin", "usr/share", "var", "var/cache", "var/lib", "var/local", "var/log",
+        "var/mail",
+        "var/opt", "var/spool",
+    ]
 
     /// The root in a folder. Devices, sockets and pipes are left out, and the set-user-id bit is dropped.
     static func folder(_ path: String) throws(SimulatorError) -> BaseRoot {
@@ -85,6 +91,13 @@ struct BaseRoot: Sendable {
             }
         }
         return root.completed()
+    }
+
+    /// With another file in it.
+    func adding(_ path: String, mode: UInt32, _ text: String) -> BaseRoot {
+        var root = self
+        root.entries.append((path, .file(mode: mode, .bytes(Array(text.utf8)))))
+        return root
     }
 
     private static func entry(at path: String) throws(SimulatorError) -> Entry? {

@@ -78,6 +78,13 @@ final class RawClient: Sendable {
             }
         }
 
+        /// What one read of the socket gave.
+        func piece() async throws -> String {
+            if buffer.readableBytes == 0 { _ = try await fill() }
+            defer { buffer.clear() }
+            return String(buffer: buffer)
+        }
+
         func readToEnd() async throws -> ByteBuffer {
             while try await fill() {}
             return buffer
