@@ -41,6 +41,12 @@ def resident_megabytes(pid):
     return 0
 
 
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
 class Installation:
     """Binaries of the release build, unless BINARIES says where others are."""
 

@@ -196,6 +196,8 @@ struct ArchiveTests {
     @Test func `a log that was cut off goes on where it ended, and no line comes twice`() async throws {
         try await with { server, archive in
             let (id, token) = try await run(server, ["lose"])
+            // As the controller does whenever a run ends.
+            try server.output.writer(for: OutputKey(uid: id, run: 1, attempt: 1)).seal()
             var kept: UInt64 = 0
             for try await chunk in try server.output.read(OutputKey(uid: id, run: 1, attempt: 1)) {
                 kept = chunk.timestampNanoseconds

@@ -13,6 +13,8 @@ struct ArchivedAttempt: Hashable, Sendable {
     let finishedAt: Instant
     /// The container was lost, so that nobody could say that the output was over.
     let isCut: Bool
+    /// The daemon did not read the output to its end: what was kept of it is sealed all the same.
+    let isUnread: Bool
     /// Of the last frame that was kept: what is not younger is known. `nil` = nothing was kept.
     var keptNanoseconds: UInt64?
     /// Streams of which the last kept line is not over.
@@ -29,6 +31,9 @@ struct ArchivedAttempt: Hashable, Sendable {
         case .lost, .unknown: isCut = true
         case .succeeded, .failed, .deadlineExceeded: isCut = false
         }
+        // An end that the agent did not tell has a sentence about where it was found.
+        let isFound = (attempt.outcome == .succeeded || attempt.outcome == .failed) && attempt.message != nil
+        isUnread = isCut || isFound
         self.run = run
         token = attempt.token
         from = (attempt.startedAt ?? record.metadata.creationTimestamp) + ArchivedAttempt.beforeMargin
@@ -40,11 +45,13 @@ struct ArchivedAttempt: Hashable, Sendable {
 extension Backend {
     /// `nil` where the kept log is whole, or nothing else can be asked.
     func archived(_ key: OutputKey, of record: FunctionApp) async throws -> ArchivedAttempt? {
-        guard archive != nil, try !output.isSealed(key),
+        guard archive != nil,
             let attempts = record.status.runs.first(where: { $0.number == key.run })?.attempts,
             attempts.indices.contains(key.attempt - 1),
             var attempt = ArchivedAttempt(attempts[key.attempt - 1], run: key.run, of: record, now: clock())
         else { return nil }
+        let isSealed = try output.isSealed(key)
+        guard attempt.isUnread || !isSealed else { return nil }
         for try await chunk in try output.read(key) {
             attempt.keptNanoseconds = max(attempt.keptNanoseconds ?? 0, chunk.timestampNanoseconds)
             guard let last = chunk.bytes.readableBytesView.last else { continue }
