@@ -32,6 +32,8 @@ final class HijackHandler: ChannelDuplexHandler {
     private var areReadsPaused = false
     private var isReadPending = false
     private let headWait = HeadWait()
+    /// The raw stream's end was written. The connection closes when it is out, and a request that was read before the hijack is answered no more.
+    private var hasEnded = false
 
     init(
         encoder: HTTPResponseEncoder, decoder: ByteToMessageHandler<HTTPRequestDecoder>, codec: HTTP1ToHTTPServerCodec,
@@ -163,6 +165,10 @@ final class HijackHandler: ChannelDuplexHandler {
     private func writeRaw(
         context: ChannelHandlerContext, _ part: HTTPResponsePart, promise: EventLoopPromise<Void>?
     ) {
+        guard !hasEnded else {
+            promise?.fail(ChannelError.ioOnClosedChannel)
+            return
+        }
         switch part {
         case .head(let head):
             var out = context.channel.allocator.buffer(capacity: 256)
@@ -174,6 +180,7 @@ final class HijackHandler: ChannelDuplexHandler {
         case .body(let buffer):
             headWait.write(buffer, context, promise)
         case .end:
+            hasEnded = true
             let written = promise ?? context.eventLoop.makePromise(of: Void.self)
             headWait.write(ByteBuffer(), context, written)
             written.futureResult.assumeIsolated().whenComplete { _ in context.close(mode: .all, promise: nil) }
