@@ -10,10 +10,11 @@ import Testing
     private let near: EmbeddedChannel
     private let far: EmbeddedChannel
     private let nearReads = ReadCounter()
+    private let nearPeer = SlowPeer()
     private let ends = (near: TunnelEnd(holdsBytes: false), far: TunnelEnd(holdsBytes: true))
 
     init() throws {
-        near = EmbeddedChannel(handlers: [nearReads, ends.near], loop: loop)
+        near = EmbeddedChannel(handlers: [nearPeer, nearReads, ends.near], loop: loop)
         far = EmbeddedChannel(handlers: [ends.far], loop: loop)
         for channel in [near, far] { try channel.connect(to: SocketAddress(unixDomainSocketPath: "/x")).wait() }
     }
@@ -69,6 +70,33 @@ import Testing
         #expect(!far.isActive)
     }
 
+    @Test(arguments: [false, true])
+    func `what a slow peer has not taken yet is not lost with the other connection`(isEndPassedOn: Bool) throws {
+        join()
+        #expect(try said(near) == "welcome;")
+        nearPeer.takesNothing = true
+        try far.writeInbound(ByteBuffer(string: "tail"))
+        if isEndPassedOn { far.pipeline.fireUserInboundEventTriggered(ChannelEvent.inputClosed) }
+        far.close(promise: nil)
+        loop.run()
+        #expect(near.isActive)
+        nearPeer.takeAll()
+        loop.run()
+        #expect(try said(near) == "tail")
+        #expect(!near.isActive)
+    }
+
+    @Test func `a peer that takes nothing is let go at last`() throws {
+        join()
+        nearPeer.takesNothing = true
+        try far.writeInbound(ByteBuffer(string: "tail"))
+        far.close(promise: nil)
+        loop.advanceTime(by: .seconds(239))
+        #expect(near.isActive)
+        loop.advanceTime(by: .seconds(2))
+        #expect(!near.isActive)
+    }
+
     @Test func `a join that comes too late closes what is left`() throws {
         far.close(promise: nil)
         loop.run()
@@ -80,6 +108,38 @@ import Testing
     @Test func `an end that nobody joins is closed`() throws {
         loop.advanceTime(by: .seconds(11))
         #expect(!far.isActive && near.isActive)
+    }
+
+    /// The socket of somebody who does not read: what is written waits, and the end of the output behind it.
+    private final class SlowPeer: ChannelOutboundHandler {
+        typealias OutboundIn = ByteBuffer
+        typealias OutboundOut = ByteBuffer
+        var takesNothing = false
+        private var waiting: [() -> Void] = []
+
+        func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+            let buffer = unwrapOutboundIn(data)
+            hold { context.writeAndFlush(self.wrapOutboundOut(buffer), promise: promise) }
+        }
+
+        func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
+            if mode == .all {
+                context.close(mode: .all, promise: promise)
+            } else {
+                // A channel without a socket has no halves.
+                hold { promise?.succeed() }
+            }
+        }
+
+        private func hold(_ action: @escaping () -> Void) {
+            if takesNothing { waiting.append(action) } else { action() }
+        }
+
+        func takeAll() {
+            takesNothing = false
+            for action in waiting { action() }
+            waiting = []
+        }
     }
 
     private final class ReadCounter: ChannelOutboundHandler {

@@ -4,7 +4,7 @@ import NIOCore
 ///
 /// Until it is joined it lets everything pass, or, for a connection that nobody else reads, holds it. Afterwards what
 /// comes in goes out at the other end as it comes, at the pace of whoever takes it; the end of one direction is passed
-/// on, the end of a connection ends the other one. States: apart → (`join`) joined → closed.
+/// on, the end of a connection ends the other one behind its last byte. States: apart → (`join`) joined → closed.
 final class TunnelEnd: ChannelDuplexHandler {
     typealias InboundIn = ByteBuffer
     typealias InboundOut = ByteBuffer
@@ -21,8 +21,13 @@ final class TunnelEnd: ChannelDuplexHandler {
     /// Of this end; a tunnel is idle when both ends are.
     private var lastRead = NIODeadline.uptimeNanoseconds(0)
 
+    /// Of the output's end, once it was passed on: kept when everything before it was written.
+    private var outputEnd: EventLoopFuture<Void>?
+
     /// For a join; it comes at once or not at all.
     private static let longestWait = TimeAmount.seconds(10)
+    /// For a peer to take what is left of a connection that is gone (ours; Azure's front end gives up idle connections as late).
+    private static let longestFarewell = TimeAmount.seconds(240)
 
     init(holdsBytes: Bool) { self.holdsBytes = holdsBytes }
 
@@ -63,7 +68,26 @@ final class TunnelEnd: ChannelDuplexHandler {
         let done = context.eventLoop.makePromise(of: Void.self)
         // A connection that cannot be closed by halves is closed.
         done.futureResult.assumeIsolated().whenFailure { _ in self.context?.close(promise: nil) }
+        outputEnd = done.futureResult
         context.close(mode: .output, promise: done)
+    }
+
+    /// The other connection is gone: this one goes when its peer has taken what came from there.
+    private func endWhenWritten() {
+        guard let context else { return }
+        let written: EventLoopFuture<Void>
+        if let outputEnd {
+            written = outputEnd
+        } else {
+            written = context.writeAndFlush(wrapOutboundOut(ByteBuffer()))
+        }
+        let farewell = context.eventLoop.assumeIsolated().scheduleTask(in: Self.longestFarewell) {
+            self.context?.close(promise: nil)
+        }
+        written.assumeIsolated().whenComplete { _ in
+            farewell.cancel()
+            self.context?.close(promise: nil)
+        }
     }
 
     private func watch(_ far: TunnelEnd, limit: TimeAmount) {
@@ -136,7 +160,7 @@ final class TunnelEnd: ChannelDuplexHandler {
 
     func channelInactive(context: ChannelHandlerContext) {
         isClosed = true
-        other?.context?.close(promise: nil)
+        other?.endWhenWritten()
         other = nil
         context.fireChannelInactive()
     }
