@@ -6,12 +6,10 @@ extension DockerAPI {
     /// `POST /containers/create`: writes the record with no run asked for. 404 is answered only for an image that was never pulled, since the CLI pulls
     /// and tries again on any 404.
     func create(_ exchange: Exchange) async throws -> Response {
-        try checkJSONBody(exchange)
+        let body = try await objectBody(exchange)
         try Platform.check(exchange.query["platform"])
         let asked = exchange.query["name"].flatMap { $0.isEmpty ? nil : $0 }
         let name = try asked.map { text throws(DockerError) in try ContainerName.parse(text) }
-        let body = try JSON.parse(
-            try await exchange.body(upTo: exchange.limits.createBytes), depth: exchange.limits.jsonDepth)
         var request = try CreateRequest(body: body)
         guard request.mounts.isEmpty || backend.hasVolumes else {
             throw DockerError.notImplemented(

@@ -10,9 +10,7 @@ extension DockerAPI {
     /// one of a refused start.
     func createExec(_ exchange: Exchange, _ reference: String, _ version: DockerVersion) async throws -> Response {
         guard backend.hasSessions else { throw backend.refusal(of: .exec) }
-        try checkJSONBody(exchange)
-        let body = try JSON.parse(
-            try await exchange.body(upTo: exchange.limits.createBytes), depth: exchange.limits.jsonDepth)
+        let body = try await objectBody(exchange)
         let request = try ExecCreateRequest(body: body, version)
         let record = try await find(reference)
         guard let attempt = record.runningAttempt else { throw DockerError.containerNotRunning(record.uid) }
@@ -78,9 +76,7 @@ extension DockerAPI {
     /// `POST /exec/{id}/start`: executes the command, once. Attached, the connection leaves HTTP when everything that can be refused was.
     func startExec(_ exchange: Exchange, _ id: String, _ version: DockerVersion) async throws -> Response {
         guard backend.hasSessions else { throw backend.refusal(of: .exec) }
-        try checkJSONBody(exchange)
-        let body = try JSON.parse(
-            try await exchange.body(upTo: exchange.limits.createBytes), depth: exchange.limits.jsonDepth)
+        let body = try await objectBody(exchange)
         let request = try ExecStartRequest(body: body, version)
         let exec = try await findExec(id)
         guard let record = try await backend.store.load(exec.uid)?.record else { throw DockerError.noSuchExec(id) }

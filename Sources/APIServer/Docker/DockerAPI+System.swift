@@ -145,9 +145,7 @@ extension DockerAPI {
 
     /// `POST /auth`: tells whether the configured registry takes the credentials. They are not kept: what Azure pulls with belongs to the configuration.
     private func login(_ exchange: Exchange) async throws -> Response {
-        try checkJSONBody(exchange)
-        let body = try JSON.parse(
-            try await exchange.body(upTo: exchange.limits.credentialBytes), depth: exchange.limits.jsonDepth)
+        let body = try await objectBody(exchange, upTo: exchange.limits.credentialBytes)
         let credentials = RegistryCredentials(
             server: try body.string("serveraddress") ?? "", user: try body.string("username") ?? "",
             password: try body.string("password") ?? "")

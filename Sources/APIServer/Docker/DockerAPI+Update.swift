@@ -6,12 +6,8 @@ import HummingbirdCore
 extension DockerAPI {
     /// `POST /containers/{id}/update`: limits and the restart policy. They are kept and shown as at create, with the same warnings and refusals.
     func update(_ exchange: Exchange, _ reference: String) async throws -> Response {
-        try checkJSONBody(exchange)
-        let body = try JSON.parse(
-            try await exchange.body(upTo: exchange.limits.createBytes), depth: exchange.limits.jsonDepth)
-        guard case .object(let members) = body else {
-            throw DockerError.badParameter("invalid JSON: the body must be an object, not \(body.kind)")
-        }
+        let body = try await objectBody(exchange)
+        let members: [JSON.Member] = if case .object(let members) = body { members } else { [] }
         let warnings = try FieldPolicy.check(body: .object([]), host: body)
         // A field that is zero was not asked to change, as in Go's decoding.
         let changed = JSON.object(members.filter { !$0.value.isZero })

@@ -30,9 +30,7 @@ extension DockerAPI {
     /// `POST /volumes/create`: the same name again is the same volume.
     private func createVolume(_ exchange: Exchange) async throws -> Response {
         guard backend.hasVolumes else { throw DockerError.lacking(.volumes) }
-        try checkJSONBody(exchange)
-        let body = try JSON.parse(
-            try await exchange.body(upTo: exchange.limits.createBytes), depth: exchange.limits.jsonDepth)
+        let body = try await objectBody(exchange)
         if let cluster = body["ClusterVolumeSpec"], !cluster.isZero {
             throw DockerError.notImplemented("cluster volumes", hint: "they belong to swarm mode")
         }

@@ -132,13 +132,19 @@ struct DockerAPI: Sendable {
         }
     }
 
-    /// Refuses bodies of another type, as moby does.
-    func checkJSONBody(_ exchange: Exchange) throws(DockerError) {
+    /// The request's body, which has to be an object, of at most `limit` bytes (default: a create's). Refuses bodies of another type, as moby does.
+    func objectBody(_ exchange: Exchange, upTo limit: Int? = nil) async throws -> JSON {
         let type = exchange.request.headers[.contentType] ?? ""
         let essence = (type.split(separator: ";").first.map(String.init) ?? "").trimmed.lowercased()
         guard essence == "application/json" else {
-            throw .badParameter("unsupported Content-Type header (\(type)): must be 'application/json'")
+            throw DockerError.badParameter("unsupported Content-Type header (\(type)): must be 'application/json'")
         }
+        let body = try JSON.parse(
+            try await exchange.body(upTo: limit ?? exchange.limits.createBytes), depth: exchange.limits.jsonDepth)
+        guard case .object = body else {
+            throw DockerError.badParameter("invalid JSON: the body must be an object, not \(body.kind)")
+        }
+        return body
     }
 }
 

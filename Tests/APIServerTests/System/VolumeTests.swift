@@ -61,6 +61,7 @@ struct VolumeTests {
             (#"{"Name":"v1","Labels":["a"]}"#, 400, "Labels"), (#"{"Name":1}"#, 400, "Name"),
             (#"{"Name":"v1","ClusterVolumeSpec":{"Group":"g"}}"#, 501, "swarm"),
             (#"{"Name":"refused"}"#, 500, "Forbidden"), (#"{"Name":"foreign"}"#, 409, "not ours"),
+            ("[null, null]", 400, "must be an object, not array"),
         ])
     func refusals(body: String, status: Int, words: String) async throws {
         try await TestServer.with(hasVolumes: true) { server in
