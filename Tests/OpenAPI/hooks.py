@@ -16,11 +16,16 @@ REMOVING = {"removeContainer", "renameContainer", "deleteRecord", "updateContain
 LASTING = {"containerLogs", "streamContainerLogs", "waitForContainer", "waitForContainerBySocket"}
 
 
+def absent(given: str) -> str:
+    """Digits could be the beginning of an id, which is drawn anew in each run."""
+    return f"none-{given}" if all(digit in "0123456789abcdef" for digit in given) else given
+
+
 def target(operation: str, given: str) -> str:
     """One request in four is about a thing that is not there."""
     choice = crc32(given.encode(errors="replace")) % 4
     if operation in REMOVING or choice == 0:
-        return given
+        return absent(given)
     return ENDED if operation in LASTING or choice == 1 else RUNNING
 
 
@@ -37,8 +42,9 @@ def before_call(context, case, kwargs):
     if is_valid(ParameterLocation.PATH):
         # Figures go on for as long as the container is there, if what is wrong leaves them to.
         is_endless = operation == "containerStats" and not is_valid(ParameterLocation.QUERY)
-        if path.startswith("/internal/v1/containers/{id}") and not is_endless:
-            parameters["id"] = target(operation, str(parameters["id"]))
+        if path.startswith("/internal/v1/containers/{id}"):
+            given = str(parameters["id"])
+            parameters["id"] = absent(given) if is_endless else target(operation, given)
         elif path.startswith("/apis/skls.dev/v1/functionapps/{name}") and operation not in REMOVING:
             parameters["name"] = RECORD
         elif path.startswith("/internal/v1/images/{name}") and operation != "removeImage":
