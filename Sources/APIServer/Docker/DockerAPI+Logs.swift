@@ -137,7 +137,7 @@ struct LogReply: Sendable {
             if case .following(let run) = part {
                 try await backend.followOutput(record.uid, run: run) { chunk in
                     try await lines(chunk)
-                    try await endOfChunk()
+                    if !chunk.hasNext { try await endOfChunk() }
                 }
             } else {
                 try await readNow(part, to: lines)

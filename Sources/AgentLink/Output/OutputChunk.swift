@@ -13,6 +13,8 @@ package struct OutputChunk: Sendable, Equatable {
     package let lostBytes: UInt64?
     /// Position in the log behind this chunk: from where to go on.
     package let position: UInt64
+    /// The next chunk is in hand already: whoever writes this one may put it together with that.
+    package var hasNext = false
 
     init(
         stream: FrameStream, timestampNanoseconds: UInt64, bytes: ByteBuffer, lostBytes: UInt64?, position: UInt64

@@ -39,8 +39,9 @@ package struct OutputChunks: AsyncSequence, Sendable {
         package mutating func next() async throws(AgentError) -> OutputChunk? {
             while !isOver, !Task.isCancelled {
                 if let frame = StoredFrame(reading: &buffer) {
-                    if let chunk = take(frame) { return chunk }
-                    continue
+                    guard var chunk = take(frame) else { continue }
+                    chunk.hasNext = holdsChunk
+                    return chunk
                 }
                 let view = try log.view()
                 if let descriptor = view.descriptor, try fill(from: descriptor) { continue }
@@ -58,6 +59,12 @@ package struct OutputChunks: AsyncSequence, Sendable {
             isolation actor: isolated (any Actor)?
         ) async throws(AgentError) -> OutputChunk? {
             try await next()
+        }
+
+        private var holdsChunk: Bool {
+            var rest = buffer
+            guard let next = StoredFrame(reading: &rest) else { return false }
+            return next.header.stream != .end
         }
 
         /// Nil at the end frame.
