@@ -105,6 +105,11 @@ final class FrontendBackendHandler: ChannelDuplexHandler {
     weak var near: FrontendClientHandler?
     private var context: ChannelHandlerContext?
     private var isReadPending = false
+    /// Of the end that the client was told: kept when everything before it was written.
+    private var clientEnd: EventLoopFuture<Void>?
+
+    /// For a client to take what is left when the backend is gone.
+    private static let longestFarewell = TimeAmount.seconds(120)
 
     func handlerAdded(context: ChannelHandlerContext) { self.context = context }
     func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
@@ -150,12 +155,26 @@ final class FrontendBackendHandler: ChannelDuplexHandler {
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        guard case .some(.inputClosed) = event as? ChannelEvent else { return }
-        near?.context?.flush()
-        near?.context?.close(mode: .output, promise: nil)
+        guard case .some(.inputClosed) = event as? ChannelEvent, let client = near?.context else { return }
+        client.flush()
+        let told = client.eventLoop.makePromise(of: Void.self)
+        clientEnd = told.futureResult
+        client.close(mode: .output, promise: told)
     }
 
-    func channelInactive(context: ChannelHandlerContext) { near?.context?.close(promise: nil) }
+    /// The client's connection goes when it has taken what came from here.
+    func channelInactive(context: ChannelHandlerContext) {
+        guard let near, let client = near.context else { return }
+        let written = clientEnd ?? client.writeAndFlush(NIOAny(ByteBuffer()))
+        let farewell = client.eventLoop.assumeIsolated().scheduleTask(in: Self.longestFarewell) {
+            near.context?.close(promise: nil)
+        }
+        written.assumeIsolated().whenComplete { _ in
+            farewell.cancel()
+            near.context?.close(promise: nil)
+        }
+    }
+
     func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
 }
 
