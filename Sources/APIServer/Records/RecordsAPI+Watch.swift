@@ -70,6 +70,7 @@ extension RecordsAPI {
             }
             if let limit {
                 group.addTask {
+                    // The client's own `timeoutSeconds`: the watch ends then, whatever happens. Cancelled when it ends before.
                     try await Task.sleep(for: limit)
                     continuation.finish()
                 }
